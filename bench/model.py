@@ -1,0 +1,316 @@
+"""The frozen data that the stages hand on, from a suite file to the report.
+
+Units: seconds, bytes and plain ratios; nothing is scaled before it is rendered. A *process* is the unit of
+replication throughout: blocks inside one process are never treated as independent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What is said of one benchmark and one metric."""
+
+    OK = "ok"
+    IMPROVED = "improved"
+    REGRESSED = "regressed"
+    UNDECIDED = "undecided"
+    FAILED = "failed"
+    MISSING = "missing"
+    NEW = "new"
+    NOT_COMPARABLE = "not_comparable"
+
+
+class RunVerdict(StrEnum):
+    """What is said of a whole run; mirrors the exit code."""
+
+    PASS = "pass"  # noqa: S105
+    REGRESSED = "regressed"
+    UNDECIDED = "undecided"
+    FAILED = "failed"
+
+
+class Method(StrEnum):
+    """How the time of one process was taken."""
+
+    BLOCKS = "blocks"
+    """Blocks of about 0.7 ms of subject and reference in turn, wall clock."""
+    CONCURRENT = "concurrent"
+    """A call over 2 ms: the reference spins beside it on the same CPU, thread CPU clocks."""
+    TURNS = "turns"
+    """A call that waits (input, output, sleep, threads): whole calls and reference in turn, wall clock."""
+    CALLS = "calls"
+    """Single calls, each beside a reference block: tails."""
+    SINGLE = "single"
+    """One measured call: memory."""
+
+
+class FailureKind(StrEnum):
+    """Why a worker gave no measurement."""
+
+    CRASHED = "crashed"
+    TIMED_OUT = "timed out"
+    RAISED = "raised"
+    NO_SAMPLES = "no samples"
+    IMPORT = "import"
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkSpec:
+    """One benchmark case: a function with one combination of its parameters.
+
+    ``id`` is ``path::function[n=100]`` with a POSIX path relative to the project's root. ``case`` indexes
+    the combination inside the function, in the order of ``itertools.product`` over the declared parameters.
+    """
+
+    id: str
+    path: str
+    function: str
+    case: int
+    source_hash: str
+    line: int = 1
+    params: tuple[tuple[str, str], ...] = ()
+    is_async: bool = False
+    items: float | None = None
+    budgets: tuple[str, ...] = ()
+    tolerance: float | None = None
+    growth: str | None = None
+    timeout_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Two neighbouring blocks: seconds per call of the subject, seconds per iteration of the reference."""
+
+    subject: float
+    reference: float
+
+    @property
+    def ratio(self) -> float:
+        """Subject over reference, dimensionless; the host's speed cancels."""
+        return self.subject / self.reference
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRun:
+    """Everything that one worker process measured of one benchmark; kept raw."""
+
+    benchmark: str
+    metric: str
+    process: int
+    hash_seed: int
+    method: Method
+    blocks: tuple[Block, ...] = ()
+    values: tuple[float, ...] = ()
+    loops: int = 1
+    reference_loops: int = 1
+    warmup_calls: int = 0
+    cpu: int | None = None
+    empty_loop_share: float = 0.0
+    duration_s: float = 0.0
+    subject_files: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFailure:
+    """A worker that gave no measurement; ``output`` is the tail of what the subject printed."""
+
+    benchmark: str
+    metric: str
+    process: int
+    kind: FailureKind
+    message: str
+    output: str = ""
+
+
+ProcessOutcome = ProcessRun | ProcessFailure
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """One metric of one benchmark on one side.
+
+    ``processes`` holds one number per process: for ``time``, ``p95`` and ``p99`` the natural log of
+    subject/reference, for memory bytes. ``value`` is what a person reads (seconds, bytes). ``steady`` are
+    words about the shape of the samples (drift, few expensive calls, two modes), empty when unremarkable.
+    """
+
+    benchmark: str
+    metric: str
+    unit: str
+    processes: tuple[float, ...]
+    value: float
+    method: Method = Method.BLOCKS
+    varies: bool = False
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The limits of one sequential decision; all of them come from :mod:`bench.policy`.
+
+    ``tolerance`` t is relative (0.10), ``floor`` absolute in the metric's unit, ``alpha`` the error of the
+    whole run, ``comparisons`` m the number of gating time comparisons it is shared by, ``tau`` the shift of
+    a stored baseline between sittings (log units; 0 when both sides run in one sitting).
+    """
+
+    tolerance: float = 0.10
+    floor: float = 10e-9
+    alpha: float = 0.01
+    comparisons: int = 1
+    tau: float = 0.01
+    paired: bool = False
+    looks: tuple[int, ...] = (5, 8, 12, 20)
+    fresh: tuple[int, ...] = (5, 10, 15)
+
+    @property
+    def limit(self) -> float:
+        """The tolerance as a log ratio."""
+        return math.log1p(self.tolerance)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How a sequential comparison ended.
+
+    ``change`` and ``interval`` are log ratios head/base at the stopping time (95 %, two-sided);
+    ``detectable`` is relative (0.109 = what the rule catches with about 95 % power); ``counts`` are the
+    processes of base and head.
+    """
+
+    verdict: Verdict
+    change: float
+    interval: tuple[float, float]
+    detectable: float
+    counts: tuple[int, int]
+    note: str | None = None
+    noise_ratio: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where something was measured. ``stable`` decides whether times are comparable, ``volatile`` never does."""
+
+    stable: Mapping[str, str]
+    volatile: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def machine(self) -> str:
+        """A readable, deterministic key of the machine kind: the stable keys shortened, with their digest."""
+        return machine_key(self.stable)
+
+
+def machine_key(stable: Mapping[str, str]) -> str:
+    """Short name of a machine kind: ``linux-x86_64-2cpu-cpython3.11-1a2b3c4d``; the digest covers all stable keys."""
+    import hashlib  # noqa: PLC0415  -- the worker imports this module and never needs a digest
+
+    text = "\n".join(f"{key}={stable[key]}" for key in sorted(stable))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    system = stable.get("os", "unknown")
+    arch = stable.get("architecture", "unknown")
+    cores = stable.get("cores", "?")
+    python = f"{stable.get('implementation', 'python')}{stable.get('python', '')}"
+    return f"{system}-{arch}-{cores}cpu-{python}-{digest}".lower().replace(" ", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRecord:
+    """One metric in a stored baseline; ``processes`` as in :class:`Estimate`."""
+
+    unit: str
+    processes: tuple[float, ...]
+    value: float
+    method: str = Method.BLOCKS.value
+    calibratable: bool = True
+    varies: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineEntry:
+    """What is stored for one benchmark on one machine kind."""
+
+    benchmark: str
+    machine: str
+    source_hash: str
+    metrics: Mapping[str, MetricRecord]
+    commit: str | None = None
+    date: str = ""
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """A whole baseline file: the machine kinds it knows (key -> stable environment) and their entries."""
+
+    machines: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    entries: tuple[BaselineEntry, ...] = ()
+
+    def entry(self, benchmark: str, machine: str) -> BaselineEntry | None:
+        """The entry of one benchmark on one machine kind, if there is one."""
+        return next((e for e in self.entries if e.benchmark == benchmark and e.machine == machine), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One row of the report. ``change``, ``interval`` and ``detectable`` are relative (0.011 = 1.1 %).
+
+    ``gates`` is False for a metric that is shown only; ``suspect`` marks an estimate beyond the tolerance
+    that could not be proved.
+    """
+
+    benchmark: str
+    metric: str
+    unit: str
+    verdict: Verdict
+    base: float | None = None
+    head: float | None = None
+    change: float | None = None
+    interval: tuple[float, float] | None = None
+    confidence: float = 0.95
+    tolerance: float | None = None
+    detectable: float | None = None
+    processes: tuple[int, int] = (0, 0)
+    note: str | None = None
+    gates: bool = True
+    suspect: bool = False
+    path: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a comparison: where its numbers come from."""
+
+    kind: str
+    ref: str | None = None
+    commit: str | None = None
+    date: str | None = None
+    machine: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the host was like: spread of the reference kernel, its shift across the run, words for the reader."""
+
+    reference_cv: float | None = None
+    shift: float | None = None
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of a run, complete: renderers add nothing to it and decide nothing."""
+
+    verdict: RunVerdict
+    exit_code: int
+    base: Side
+    head: Side
+    host: Host
+    comparisons: tuple[Comparison, ...]
+    duration_s: float
+    messages: tuple[str, ...] = ()
