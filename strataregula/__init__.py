@@ -1,3 +1,68 @@
-"""Layered YAML and JSON whose keys are patterns, compiled into one flat, explainable mapping."""
+"""Layered YAML and JSON whose keys are patterns, compiled into one flat, explainable mapping.
+
+>>> from strataregula import ConfigCompiler
+>>> compiled = ConfigCompiler().compile({"domains": {"role": ["api", "web"]}, "timeouts": {"edge.{role}": 5}})
+>>> compiled["edge.api"]
+5
+
+The names below are imported when first asked for, so that ``import strataregula`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from strataregula.core.compiled import CompiledConfig
+    from strataregula.core.compiler import ConfigCompiler
+    from strataregula.core.pattern import Pattern, parse_pattern
+    from strataregula.core.pattern_expander import PatternExpander
+    from strataregula.errors import AmbiguousKey, CompilationError, MissingKey, PatternSyntaxError, StrataregulaError
+    from strataregula.model import Diagnostic, Explanation
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "AmbiguousKey": "strataregula.errors",
+    "CompilationError": "strataregula.errors",
+    "CompiledConfig": "strataregula.core.compiled",
+    "ConfigCompiler": "strataregula.core.compiler",
+    "Diagnostic": "strataregula.model",
+    "Explanation": "strataregula.model",
+    "MissingKey": "strataregula.errors",
+    "Pattern": "strataregula.core.pattern",
+    "PatternExpander": "strataregula.core.pattern_expander",
+    "PatternSyntaxError": "strataregula.errors",
+    "StrataregulaError": "strataregula.errors",
+    "parse_pattern": "strataregula.core.pattern",
+}
+
+__all__ = [
+    "AmbiguousKey",
+    "CompilationError",
+    "CompiledConfig",
+    "ConfigCompiler",
+    "Diagnostic",
+    "Explanation",
+    "MissingKey",
+    "Pattern",
+    "PatternExpander",
+    "PatternSyntaxError",
+    "StrataregulaError",
+    "__version__",
+    "parse_pattern",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""The compiler's stages, from text to a compiled configuration; import them from ``strataregula``."""

@@ -1,0 +1,268 @@
+"""The frozen values that one stage of the compiler hands to the next.
+
+Nothing here reads, parses or decides: documents become `Rule` and `Domain`, the planner adds a `Plan`, expansion yields
+`Entry`, questions about a key are answered by an `Explanation`, problems are `Diagnostic`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from strataregula.errors import visible
+
+__all__ = [
+    "NO_PLACE",
+    "REMOVED",
+    "Candidate",
+    "Condition",
+    "Diagnostic",
+    "Domain",
+    "Entry",
+    "Explanation",
+    "Layer",
+    "Place",
+    "Rule",
+    "Severity",
+]
+
+_NO_BINDINGS: Mapping[str, str] = MappingProxyType({})
+
+
+class Severity(StrEnum):
+    """How much a diagnostic weighs: an error fails the compilation, a warning is only told."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something was written: ``file`` as given by the caller, ``line`` and ``column`` counted from 1.
+
+    Line 0 means that there is no text to point at (a mapping handed in from Python).
+    """
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        """Return ``file:line:col``, or the file alone where no line is known."""
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+NO_PLACE = Place("<patterns>")
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One problem: what, where, how bad, and what to type next.
+
+    ``code`` is stable (``duplicate-key``, ``pattern-syntax``, ...); ``source_line`` is the whole line at `place` (empty when
+    unknown) and ``width`` the number of characters under the caret.
+    """
+
+    code: str
+    message: str
+    place: Place
+    severity: Severity = Severity.ERROR
+    source_line: str = ""
+    width: int = 1
+    hint: str = ""
+
+    @property
+    def is_error(self) -> bool:
+        """True when this problem fails the compilation."""
+        return self.severity is Severity.ERROR
+
+    @property
+    def is_input_failure(self) -> bool:
+        """True when a file could not be read at all (exit code 3 on the command line)."""
+        return self.code == "unreadable"
+
+    def render(self) -> str:
+        """Return the text for people, safe for a terminal.
+
+        The first line is ``file:line:col: severity[code]: message``; the source line with its caret and the hint follow.
+        """
+        lines = [f"{visible(str(self.place))}: {self.severity}[{self.code}]: {visible(self.message)}"]
+        if self.source_line:
+            before = visible(self.source_line[: max(0, self.place.column - 1)])
+            lines.append(f"    {visible(self.source_line)}")
+            lines.append(f"    {' ' * len(before)}{'^' * max(1, self.width)}")
+        if self.hint:
+            lines.append(f"    hint: {visible(self.hint)}")
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data for a JSON report: code, severity, message, file, line, column, source_line, hint."""
+        return {
+            "code": self.code,
+            "severity": str(self.severity),
+            "message": self.message,
+            "file": self.place.file,
+            "line": self.place.line,
+            "column": self.place.column,
+            "source_line": self.source_line,
+            "hint": self.hint,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One source in the order of precedence; ``index`` 0 is the base, ``name`` the path or ``<mapping N>``."""
+
+    index: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A named list of values, or the children of a hierarchy.
+
+    ``values`` keeps the order of the source. With ``parent`` (the name after ``by``) ``parents[i]`` is the parent of
+    ``values[i]``, and one value may stand under several parents; without it both are empty.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    parent: str = ""
+    parents: tuple[str, ...] = ()
+    place: Place = NO_PLACE
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One line of ``where`` or ``except``: the capture ``name`` takes one of ``values`` (literals or globs)."""
+
+    name: str
+    values: tuple[str, ...]
+    place: Place = NO_PLACE
+
+
+class _Removed:
+    """The value of a removing rule (``!pattern``)."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<removed>"
+
+
+REMOVED = _Removed()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of a section as written: a pattern's text and its value, not yet bound to domains.
+
+    ``order`` counts the rules of a compilation from 0 over all layers; ``value`` is immutable, `REMOVED` for ``!pattern``.
+    ``where`` all hold, none of ``unless`` (the mapping form of ``except``) holds, and ``excluded`` are patterns of keys to
+    leave out (its list form).
+    """
+
+    section: str
+    pattern: str
+    value: Any
+    place: Place = NO_PLACE
+    layer: int = 0
+    order: int = 0
+    priority: int = 0
+    where: tuple[Condition, ...] = ()
+    unless: tuple[Condition, ...] = ()
+    excluded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One compiled key with its value and the section that holds it."""
+
+    section: str
+    key: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A rule that covers a key: its text, value and place, its precedence, and what its captures are bound to.
+
+    ``precedence`` is ``(layer, priority, specificity)``; the greatest wins.
+    """
+
+    pattern: str
+    value: Any
+    place: Place
+    precedence: tuple[int, int, tuple[int, ...]]
+    bindings: Mapping[str, str] = field(default=_NO_BINDINGS)
+
+    @property
+    def layer(self) -> int:
+        """Index of the layer that holds the rule; 0 is the base."""
+        return self.precedence[0]
+
+    @property
+    def priority(self) -> int:
+        """The ``priority`` of the rule's long form, 0 by default."""
+        return self.precedence[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a key has its value, or why it has none.
+
+    ``found`` tells which; ``losers`` are in falling precedence. For an absent key ``reason`` is one sentence, ``near`` are
+    similar keys and ``nearest`` is the rule that comes closest. A key removed by ``!pattern`` is absent with that rule as
+    ``winner``.
+    """
+
+    key: str
+    found: bool
+    section: str = ""
+    value: Any = None
+    winner: Candidate | None = None
+    losers: tuple[Candidate, ...] = ()
+    reason: str = ""
+    near: tuple[str, ...] = ()
+    nearest: Candidate | None = None
+
+    @property
+    def place(self) -> Place | None:
+        """Place of the winning rule, None when no rule won."""
+        return self.winner.place if self.winner else None
+
+    @property
+    def bindings(self) -> Mapping[str, str]:
+        """What the winner's captures are bound to; empty when there is none."""
+        return self.winner.bindings if self.winner else _NO_BINDINGS
+
+    def render(self) -> str:
+        """Return the answer for people, safe for a terminal: winner first, losers in order, one line each."""
+        if not self.found:
+            return self._render_absent()
+        lines = [f"{visible(self.key)} = {visible(repr(self.value))}  (section {visible(self.section)})"]
+        if self.winner:
+            lines.append(f"  winner  {_render_candidate(self.winner)}")
+        lines += [f"  loser   {_render_candidate(loser)}" for loser in self.losers]
+        return "\n".join(lines)
+
+    def _render_absent(self) -> str:
+        lines = [f"{visible(self.key)} is not compiled: {visible(self.reason)}"]
+        if self.nearest:
+            lines.append(f"  nearest {_render_candidate(self.nearest)}")
+        if self.near:
+            lines.append(f"  did you mean {', '.join(visible(name) for name in self.near)}?")
+        return "\n".join(lines)
+
+
+def _render_candidate(candidate: Candidate) -> str:
+    text = f"{visible(str(candidate.place))}  {visible(candidate.pattern)}: {visible(repr(candidate.value))}"
+    if candidate.priority:
+        text += f"  priority {candidate.priority}"
+    if candidate.bindings:
+        bound = ", ".join(f"{visible(name)}={visible(value)}" for name, value in candidate.bindings.items())
+        text += f"  ({bound})"
+    return text
