@@ -4,10 +4,10 @@
 
     StrataregulaError                 1  everything below; never raised itself
     |-- PatternSyntaxError (ValueError)   1  a pattern or key that does not parse: source, span, hint
-    |-- CompilationError                  1  every problem of one compilation (3 when a file could not be read)
-    |-- MissingKey (KeyError)             1  a look-up of a key that was not compiled, with near matches
-    |-- AmbiguousKey (KeyError)           1  a look-up of a key that several sections hold
-    |-- UsageError (ValueError)           2  an argument outside what the function documents
+    |-- CompilationError                  1  every problem of one compilation (3 when a file could not be
+    read) |-- MissingKey (KeyError)             1  a look-up of a key that was not compiled, with near
+    matches |-- AmbiguousKey (KeyError)           1  a look-up of a key that several sections hold |--
+    UsageError (ValueError)           2  an argument outside what the function documents
 
 Exit codes of the command line: 0 fine, 1 diagnostics with errors, 2 usage, 3 input or output.
 """
@@ -20,6 +20,7 @@ from typing import ClassVar, Protocol
 __all__ = [
     "AmbiguousKey",
     "CompilationError",
+    "EmitError",
     "MissingKey",
     "PatternSyntaxError",
     "StrataregulaError",
@@ -31,9 +32,10 @@ _KEPT = {ord("\t"): "    "}
 
 
 def visible(text: str) -> str:
-    """Return ``text`` safe for a terminal: control and unprintable characters become ``\\xNN`` or ``\\uNNNN``.
+    r"""Return ``text`` safe for a terminal.
 
-    A tab becomes four spaces. Nothing else changes, so printable Unicode stays as it is.
+    Control and other unprintable characters become ``\xNN`` or ``\uNNNN``; a tab becomes four spaces.
+    Printable Unicode stays as it is.
     """
     if text.isprintable():
         return text
@@ -79,11 +81,15 @@ class UsageError(StrataregulaError, ValueError):
     exit_code = 2
 
 
+class EmitError(StrataregulaError, ValueError):
+    """A compiled value has no form in the chosen output format; the message says which key and which format has one."""
+
+
 class PatternSyntaxError(StrataregulaError, ValueError):
     """A pattern or a key does not follow the grammar.
 
-    ``source`` is the whole text, ``span`` the half-open range ``(start, end)`` of characters at fault, ``reason`` one sentence
-    without the source, ``hint`` what to type next (may be empty).
+    ``source`` is the whole text, ``span`` the half-open range ``(start, end)`` of characters at fault,
+    ``reason`` one sentence without the source, ``hint`` what to type next (may be empty).
     """
 
     def __init__(self, reason: str, *, source: str, span: tuple[int, int], hint: str = "") -> None:
@@ -108,7 +114,7 @@ class PatternSyntaxError(StrataregulaError, ValueError):
 
 
 class CompilationError(StrataregulaError):
-    """A compilation failed; ``diagnostics`` holds every problem found (at most 200), in the order of the sources."""
+    """A compilation failed; ``diagnostics`` holds every problem found, at most 200."""
 
     max_shown: ClassVar[int] = 20
 
@@ -126,7 +132,7 @@ class CompilationError(StrataregulaError):
         return "\n".join(shown)
 
 
-class MissingKey(StrataregulaError, KeyError):
+class MissingKey(StrataregulaError, KeyError):  # noqa: N818 - reads like the KeyError that it is
     """No section holds ``key``; ``near`` lists similar keys, the most similar first."""
 
     def __init__(self, key: object, near: Sequence[str] = ()) -> None:
@@ -141,7 +147,7 @@ class MissingKey(StrataregulaError, KeyError):
         return text
 
 
-class AmbiguousKey(StrataregulaError, KeyError):
+class AmbiguousKey(StrataregulaError, KeyError):  # noqa: N818 - reads like the KeyError that it is
     """Several sections hold ``key``; ``sections`` names them in the order of the sources."""
 
     def __init__(self, key: str, sections: Sequence[str]) -> None:
