@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from strataregula.core.compiler import ConfigCompiler
     from strataregula.core.pattern import Pattern, parse_pattern
     from strataregula.core.pattern_expander import PatternExpander
-    from strataregula.errors import AmbiguousKey, CompilationError, MissingKey, PatternSyntaxError, StrataregulaError
+    from strataregula.errors import (
+        AmbiguousKey,
+        CompilationError,
+        MissingKey,
+        PatternSyntaxError,
+        StrataregulaError,
+    )
     from strataregula.model import Diagnostic, Explanation
 
 __version__ = "0.1.0"

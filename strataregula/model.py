@@ -1,7 +1,7 @@
 """The frozen values that one stage of the compiler hands to the next.
 
-Nothing here reads, parses or decides: documents become `Rule` and `Domain`, the planner adds a `Plan`, expansion yields
-`Entry`, questions about a key are answered by an `Explanation`, problems are `Diagnostic`.
+Nothing here reads, parses or decides: documents become `Rule` and `Domain`, the planner adds a `Plan`,
+expansion yields `Entry`, questions about a key are answered by an `Explanation`, problems are `Diagnostic`.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ NO_PLACE = Place("<patterns>")
 class Diagnostic:
     """One problem: what, where, how bad, and what to type next.
 
-    ``code`` is stable (``duplicate-key``, ``pattern-syntax``, ...); ``source_line`` is the whole line at `place` (empty when
-    unknown) and ``width`` the number of characters under the caret.
+    ``code`` is stable (``duplicate-key``, ``pattern-syntax``, ...); ``source_line`` is the whole line at
+    `place` (empty when unknown) and ``width`` the number of characters under the caret.
     """
 
     code: str
@@ -87,7 +87,8 @@ class Diagnostic:
     def render(self) -> str:
         """Return the text for people, safe for a terminal.
 
-        The first line is ``file:line:col: severity[code]: message``; the source line with its caret and the hint follow.
+        The first line is ``file:line:col: severity[code]: message``; the source line with its caret and the
+        hint follow.
         """
         lines = [f"{visible(str(self.place))}: {self.severity}[{self.code}]: {visible(self.message)}"]
         if self.source_line:
@@ -99,7 +100,7 @@ class Diagnostic:
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain data for a JSON report: code, severity, message, file, line, column, source_line, hint."""
+        """Return plain data for a JSON report."""
         return {
             "code": self.code,
             "severity": str(self.severity),
@@ -114,7 +115,7 @@ class Diagnostic:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One source in the order of precedence; ``index`` 0 is the base, ``name`` the path or ``<mapping N>``."""
+    """One source in the order of precedence; ``index`` 0 is the base, ``name`` the path."""
 
     index: int
     name: str
@@ -124,8 +125,8 @@ class Layer:
 class Domain:
     """A named list of values, or the children of a hierarchy.
 
-    ``values`` keeps the order of the source. With ``parent`` (the name after ``by``) ``parents[i]`` is the parent of
-    ``values[i]``, and one value may stand under several parents; without it both are empty.
+    ``values`` keeps the order of the source. With ``parent`` (the name after ``by``) ``parents[i]`` is the
+    parent of ``values[i]``, and one value may stand under several parents; without it both are empty.
     """
 
     name: str
@@ -137,7 +138,7 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One line of ``where`` or ``except``: the capture ``name`` takes one of ``values`` (literals or globs)."""
+    """One line of ``where`` or ``except``: the capture ``name`` takes one of ``values`` (globs)."""
 
     name: str
     values: tuple[str, ...]
@@ -160,9 +161,9 @@ REMOVED = _Removed()
 class Rule:
     """One line of a section as written: a pattern's text and its value, not yet bound to domains.
 
-    ``order`` counts the rules of a compilation from 0 over all layers; ``value`` is immutable, `REMOVED` for ``!pattern``.
-    ``where`` all hold, none of ``unless`` (the mapping form of ``except``) holds, and ``excluded`` are patterns of keys to
-    leave out (its list form).
+    ``order`` counts the rules of a compilation from 0 over all layers; ``value`` is immutable, `REMOVED`
+    for ``!pattern``. ``where`` all hold, none of ``unless`` (the mapping form of ``except``) holds, and
+    ``excluded`` are patterns of keys to leave out (its list form).
     """
 
     section: str
@@ -188,7 +189,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A rule that covers a key: its text, value and place, its precedence, and what its captures are bound to.
+    """A rule that covers a key: text, value, place, precedence and what its captures are bound to.
 
     ``precedence`` is ``(layer, priority, specificity)``; the greatest wins.
     """
@@ -214,9 +215,9 @@ class Candidate:
 class Explanation:
     """Why a key has its value, or why it has none.
 
-    ``found`` tells which; ``losers`` are in falling precedence. For an absent key ``reason`` is one sentence, ``near`` are
-    similar keys and ``nearest`` is the rule that comes closest. A key removed by ``!pattern`` is absent with that rule as
-    ``winner``.
+    ``found`` tells which; ``losers`` are in falling precedence. For an absent key ``reason`` is one
+    sentence, ``near`` are similar keys and ``nearest`` is the rule that comes closest. A key removed by
+    ``!pattern`` is absent with that rule as ``winner``.
     """
 
     key: str
