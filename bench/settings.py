@@ -291,18 +291,19 @@ def _read_overrides(raw: object, text: str) -> tuple[BenchmarkOverride, ...]:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, _Value]:
+    """Read the known variables; a near miss is an error, any other name belongs to somebody else."""
     values = {}
     for variable in sorted(environ):
         if not variable.startswith(ENVIRONMENT_PREFIX):
             continue
         key = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
-        if key not in _KEYS:
-            known = [ENVIRONMENT_PREFIX + name.upper() for name in _KEYS]
-            raise ConfigurationError(
-                f"unknown environment variable {variable}{_meant(variable, known)}",
-                hint=f"known: {', '.join(known)}",
-            )
-        values[key] = _Value(_checked(key, _from_text(key, environ[variable]), variable), variable)
+        if key in _KEYS:
+            values[key] = _Value(_checked(key, _from_text(key, environ[variable]), variable), variable)
+            continue
+        close = get_close_matches(key, _KEYS, n=1)
+        if close:
+            meant = ENVIRONMENT_PREFIX + close[0].upper()
+            raise ConfigurationError(f"unknown environment variable {variable}; did you mean {meant!r}?")
     return values
 
 

@@ -211,6 +211,10 @@ def test_wrong_variables_are_named(tmp_path, environ, expected):
         load(tmp_path, environ)
 
 
+def test_variables_of_others_are_left_alone(tmp_path):
+    assert load(tmp_path, {"BENCH_GUARD_MACHINE": "somewhere", "BENCH_GUARD": "1"}).tolerance == 0.10
+
+
 def test_wrong_arguments_are_named_by_their_option(tmp_path):
     with pytest.raises(ConfigurationError, match="--tolerance: expected a ratio"):
         load(tmp_path, tolerance=-1.0)

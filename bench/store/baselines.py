@@ -1,0 +1,237 @@
+"""[edge] The reviewed baseline: one JSON file, several machine kinds, small and easy to read in a diff.
+
+::
+
+    {"format": "bench-guard/baseline", "version": 1,
+     "machines": {KIND: {stable key: value}},
+     "benchmarks": {ID: {KIND: {"commit", "date", "reason", "source_hash",
+                                "metrics": {NAME: {"unit", "value", "processes", ...}}}}}}
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from bench.errors import DamagedFileError, StoreError
+from bench.model import Baseline, BaselineEntry, MetricRecord
+from bench.store.atomic import atomic_write, unwritable
+from bench.store.documents import Step, convert, decode_object, upgrade
+
+FORMAT = "bench-guard/baseline"
+VERSION = 1
+FILE_NAME = "baseline.json"
+
+_STEPS: Mapping[int, Step] = {}
+_DIGITS = 6
+_LOCK_SECONDS = 30.0
+
+
+class BaselineStore(Protocol):
+    """Where reviewed baselines are kept."""
+
+    def load(self) -> Baseline | None:
+        """Return everything stored; None when nothing ever was."""
+        ...
+
+    def update(self, change: Callable[[Baseline], Baseline]) -> Path:
+        """Read, change and write as one step that no other process can come between; return where."""
+        ...
+
+
+class FileBaselineStore:
+    """``FOLDER/baseline.json``."""
+
+    def __init__(self, folder: Path, *, lock_seconds: float = _LOCK_SECONDS) -> None:
+        self.path = folder / FILE_NAME
+        self._lock_seconds = lock_seconds
+
+    def load(self) -> Baseline | None:
+        """Return everything stored; None without a file.
+
+        Raises DamagedFileError or NewerFormatError naming the file and the place, StoreError where it
+        cannot be read.
+        """
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreError(f"{self.path}: cannot be read: {error.strerror or error}") from error
+        return decode_baseline(data, self.path)
+
+    def update(self, change: Callable[[Baseline], Baseline]) -> Path:
+        """Read, change and write under a lock; a file that cannot be understood is never overwritten."""
+        with self._locked():
+            atomic_write(self.path, encode_baseline(change(self.load() or Baseline())))
+        return self.path
+
+    @contextmanager
+    def _locked(self) -> Any:
+        lock_path = self.path.with_name(f".{FILE_NAME}.lock")
+        lock = FileLock(lock_path, timeout=self._lock_seconds)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout:
+            raise StoreError(
+                f"{self.path}: another process has been writing it for {self._lock_seconds:g} s",
+                hint=f"wait for it; if there is none, delete {lock_path}",
+            ) from None
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+        try:
+            yield
+        finally:
+            # Removed while held: who waits on the removed file notices (no links) and opens a new one.
+            lock_path.unlink(missing_ok=True)
+            lock.release()
+
+
+class MemoryBaselineStore:
+    """A store for tests; ``writes`` counts the updates."""
+
+    def __init__(self, baseline: Baseline | None = None) -> None:
+        self.baseline = baseline
+        self.writes = 0
+
+    def load(self) -> Baseline | None:
+        """Return what was given or last written."""
+        return self.baseline
+
+    def update(self, change: Callable[[Baseline], Baseline]) -> Path:
+        """Apply ``change`` to what is held."""
+        self.baseline = change(self.baseline or Baseline())
+        self.writes += 1
+        return Path(FILE_NAME)
+
+
+class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    unit: str
+    processes: tuple[float, ...]
+    value: float
+    method: str
+    calibratable: bool
+    varies: bool
+
+
+class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    source_hash: str
+    date: str
+    metrics: dict[str, _Record]
+    commit: str | None = None
+    reason: str | None = None
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    format: str
+    version: int
+    machines: dict[str, dict[str, str]]
+    benchmarks: dict[str, dict[str, _Entry]]
+
+
+def decode_baseline(data: bytes, path: Path) -> Baseline:
+    """Parse the content of a baseline file; ``path`` is for the messages of its errors."""
+    document = upgrade(decode_object(data, str(path)), path, FORMAT, _STEPS, VERSION)
+    file = convert(document, _File, str(path))
+    entries = []
+    for benchmark, kinds in file.benchmarks.items():
+        for machine, entry in kinds.items():
+            if machine not in file.machines:
+                raise DamagedFileError(
+                    f"{path}: benchmarks.{benchmark}: machine kind {machine!r} is not in 'machines'"
+                )
+            entries.append(_entry_from(benchmark, machine, entry))
+    return Baseline(machines=file.machines, entries=tuple(entries))
+
+
+def _entry_from(benchmark: str, machine: str, entry: _Entry) -> BaselineEntry:
+    metrics = {
+        name: MetricRecord(
+            unit=record.unit,
+            processes=record.processes,
+            value=record.value,
+            method=record.method,
+            calibratable=record.calibratable,
+            varies=record.varies,
+        )
+        for name, record in entry.metrics.items()
+    }
+    return BaselineEntry(
+        benchmark=benchmark,
+        machine=machine,
+        source_hash=entry.source_hash,
+        metrics=metrics,
+        commit=entry.commit,
+        date=entry.date,
+        reason=entry.reason,
+    )
+
+
+def encode_baseline(baseline: Baseline) -> bytes:
+    """Write a baseline as text: sorted keys, one line per list of numbers, six significant digits.
+
+    The same baseline gives the same bytes, whatever the order of its entries. StoreError for a number that
+    JSON cannot hold.
+    """
+    benchmarks: dict[str, dict[str, Any]] = {}
+    for entry in baseline.entries:
+        benchmarks.setdefault(entry.benchmark, {})[entry.machine] = _entry_document(entry)
+    used = {entry.machine for entry in baseline.entries}
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "machines": _sorted({kind: keys for kind, keys in baseline.machines.items() if kind in used}),
+        "benchmarks": _sorted(benchmarks),
+    }
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+    return (re.sub(r"\[\n[^\[\]{}\"]*\]", _on_one_line, text) + "\n").encode("utf-8")
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return value
+
+
+def _entry_document(entry: BaselineEntry) -> dict[str, Any]:
+    return {
+        "source_hash": entry.source_hash,
+        "commit": entry.commit,
+        "date": entry.date,
+        "reason": entry.reason,
+        "metrics": {
+            name: _record_document(record, entry.benchmark) for name, record in entry.metrics.items()
+        },
+    }
+
+
+def _record_document(record: MetricRecord, benchmark: str) -> dict[str, Any]:
+    numbers = (record.value, *record.processes)
+    if not all(math.isfinite(number) for number in numbers):
+        raise StoreError(f"{benchmark}: a measured number is not finite; nothing was stored")
+    return {
+        "unit": record.unit,
+        "value": _rounded(record.value),
+        "processes": [_rounded(number) for number in record.processes],
+        "method": record.method,
+        "calibratable": record.calibratable,
+        "varies": record.varies,
+    }
+
+
+def _rounded(number: float) -> float | int:
+    """Six significant digits; whole numbers (bytes, counts) stay exact."""
+    return int(number) if float(number).is_integer() else float(f"{number:.{_DIGITS}g}")
+
+
+def _on_one_line(found: re.Match[str]) -> str:
+    return re.sub(r"\s*\n\s*", " ", found[0]).replace("[ ", "[").replace(" ]", "]")

@@ -1,0 +1,238 @@
+import json
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+
+import pytest
+from filelock import FileLock
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.errors import DamagedFileError, NewerFormatError, StoreError
+from bench.model import Baseline, BaselineEntry, MetricRecord
+from bench.store.baselines import FileBaselineStore, MemoryBaselineStore, decode_baseline, encode_baseline
+
+KIND = "linux-x86_64-2cpu-cpython3.11-1a2b3c4d"
+ENTRY = BaselineEntry(
+    benchmark="suites/a.py::parse[n=10]",
+    machine=KIND,
+    source_hash="abc",
+    metrics={
+        "time": MetricRecord("s", (-1.25, -1.5), 0.001),
+        "peak": MetricRecord(
+            "B", (1234567.0, 1234567.0), 1234567.0, method="single", calibratable=False, varies=True
+        ),
+    },
+    commit="c0ffee",
+    date="2026-01-01T00:00:00+00:00",
+    reason="because it is ünusual [1]",
+)
+BASELINE = Baseline(machines={KIND: {"cpu": "x", "os": "linux"}}, entries=(ENTRY,))
+
+
+def entry(name):
+    return replace(ENTRY, benchmark=name)
+
+
+def with_entry(name):
+    return lambda base: Baseline(machines=BASELINE.machines, entries=(*base.entries, entry(name)))
+
+
+def test_no_file_is_no_baseline(tmp_path):
+    assert FileBaselineStore(tmp_path / "none").load() is None
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    store = FileBaselineStore(tmp_path / "made" / "here")
+    assert store.update(lambda _: BASELINE) == tmp_path / "made" / "here" / "baseline.json"
+    assert store.load() == BASELINE
+    assert [path.name for path in store.path.parent.iterdir()] == ["baseline.json"]
+
+
+def test_an_update_sees_what_was_there(tmp_path):
+    store = FileBaselineStore(tmp_path)
+    store.update(with_entry("a"))
+    store.update(with_entry("b"))
+    assert [found.benchmark for found in store.load().entries] == ["a", "b"]
+
+
+def test_the_text_is_stable_small_and_diff_friendly():
+    one = Baseline(BASELINE.machines, (entry("b"), entry("a")))
+    two = Baseline(BASELINE.machines, (entry("a"), entry("b")))
+    text = encode_baseline(one).decode()
+    assert text == encode_baseline(two).decode()
+    assert '"processes": [-1.25, -1.5]' in text
+    assert '"reason": "because it is ünusual [1]"' in text
+    assert '"value": 1234567,' in text
+    assert text.startswith('{\n "format": "bench-guard/baseline",\n "version": 1,\n "machines"')
+    assert text.endswith("}\n")
+    assert json.loads(text)["benchmarks"].keys() == {"a", "b"}
+
+
+def test_numbers_are_rounded_to_six_digits():
+    record = MetricRecord("s", (-1.23456789,), 0.000123456789)
+    text = encode_baseline(Baseline(BASELINE.machines, (replace(ENTRY, metrics={"time": record}),))).decode()
+    assert "-1.23457]" in text
+    assert '"value": 0.000123457' in text
+
+
+def test_machine_kinds_without_entries_are_dropped():
+    document = json.loads(encode_baseline(Baseline({KIND: {}, "gone": {}}, (ENTRY,))))
+    assert list(document["machines"]) == [KIND]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_that_is_not_finite_is_refused_and_the_file_kept(tmp_path, number):
+    store = FileBaselineStore(tmp_path)
+    store.update(lambda _: BASELINE)
+    bad = replace(ENTRY, metrics={"time": MetricRecord("s", (number,), 1.0)})
+    with pytest.raises(StoreError, match="not finite"):
+        store.update(lambda base: replace(base, entries=(bad,)))
+    assert store.load() == BASELINE
+
+
+def _document(**changes):
+    return json.loads(encode_baseline(BASELINE)) | changes
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "expected"),
+    [
+        ("", DamagedFileError, "is empty"),
+        ("{", DamagedFileError, r"baseline\.json:1:2: not valid JSON"),
+        (json.dumps(_document(version=2)), NewerFormatError, "version 2"),
+        (json.dumps(_document(format="other")), DamagedFileError, "format"),
+        (json.dumps(_document(machines={})), DamagedFileError, "is not in 'machines'"),
+        (
+            json.dumps(_document(benchmarks={"a": {KIND: {"metrics": 3}}})),
+            DamagedFileError,
+            r"at `\$\.benchmarks",
+        ),
+        (json.dumps(_document(surprise=1)), DamagedFileError, "surprise"),
+        (json.dumps({"format": "bench-guard/baseline", "version": 1}), DamagedFileError, "machines"),
+    ],
+)
+def test_a_file_that_is_not_understood_is_never_overwritten(tmp_path, content, error, expected):
+    store = FileBaselineStore(tmp_path)
+    store.path.write_text(content)
+    with pytest.raises(error, match=expected):
+        store.load()
+    with pytest.raises(error, match=expected):
+        store.update(lambda _: BASELINE)
+    assert store.path.read_text() == content
+
+
+def test_a_change_that_fails_leaves_no_lock_behind(tmp_path):
+    store = FileBaselineStore(tmp_path)
+
+    def fail(_):
+        raise StoreError("no")
+
+    with pytest.raises(StoreError):
+        store.update(fail)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    store = FileBaselineStore(tmp_path)
+    store.path.mkdir()
+    with pytest.raises(StoreError, match="cannot be read: Is a directory"):
+        store.load()
+
+
+def test_a_folder_that_cannot_be_written_comes_with_advice(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be written") as caught:
+        FileBaselineStore(tmp_path / "file").update(lambda _: BASELINE)
+    assert "another one" in caught.value.hint
+
+
+def test_a_lock_that_is_held_is_waited_for_and_then_named(tmp_path):
+    store = FileBaselineStore(tmp_path, lock_seconds=0.01)
+    with FileLock(tmp_path / ".baseline.json.lock"), pytest.raises(StoreError, match="another process"):
+        store.update(lambda _: BASELINE)
+    assert store.load() is None
+
+
+def test_the_memory_store_behaves_alike():
+    store = MemoryBaselineStore()
+    assert store.load() is None
+    store.update(with_entry("a"))
+    store.update(with_entry("b"))
+    assert [found.benchmark for found in store.load().entries] == ["a", "b"]
+    assert store.writes == 2
+
+
+_texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+_whole = st.integers(-(2**53), 2**53).map(float)
+_rounded = st.floats(-1e9, 1e9).map(lambda number: float(f"{number:.6g}"))
+_records = st.builds(
+    MetricRecord,
+    unit=_texts,
+    processes=st.lists(_whole | _rounded, max_size=4).map(tuple),
+    value=_whole | _rounded,
+    method=_texts,
+    calibratable=st.booleans(),
+    varies=st.booleans(),
+)
+_entries = st.builds(
+    BaselineEntry,
+    benchmark=_texts,
+    machine=st.sampled_from(["m1", "m2"]),
+    source_hash=_texts,
+    metrics=st.dictionaries(_texts, _records, max_size=2),
+    commit=st.none() | _texts,
+    date=_texts,
+    reason=st.none() | _texts,
+)
+
+
+@given(st.lists(_entries, max_size=4, unique_by=lambda found: (found.benchmark, found.machine)))
+def test_any_rounded_baseline_survives_the_round_trip(entries):
+    ordered = tuple(sorted(entries, key=lambda found: (found.benchmark, found.machine)))
+    used = {found.machine for found in entries}
+    baseline = Baseline({kind: {"os": kind} for kind in used}, ordered)
+    assert decode_baseline(encode_baseline(baseline), "x") == baseline
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_either_a_baseline_or_a_clear_error(data):
+    with pytest.raises(StoreError, match="somewhere"):
+        decode_baseline(data, "somewhere")
+
+
+@pytest.mark.integration
+def test_two_processes_that_update_at_once_lose_nothing(tmp_path):
+    script = textwrap.dedent(
+        """
+        import sys
+        from pathlib import Path
+        from bench.model import Baseline, BaselineEntry
+        from bench.store.baselines import FileBaselineStore
+
+        store = FileBaselineStore(Path(sys.argv[1]))
+        sys.stdout.write("ready\\n")
+        sys.stdout.flush()
+        sys.stdin.readline()
+        for number in range(25):
+            new = BaselineEntry(f"{sys.argv[2]}-{number}", "m", "h", {})
+            store.update(lambda base: Baseline({"m": {}}, (*base.entries, new)))
+        """
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    workers = [
+        subprocess.Popen([*command, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for name in "ab"
+    ]
+    for worker in workers:
+        assert worker.stdout.readline() == "ready\n"
+    for worker in workers:
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    for worker in workers:
+        worker.communicate(timeout=60)
+        assert worker.returncode == 0
+    stored = {found.benchmark for found in FileBaselineStore(tmp_path).load().entries}
+    assert stored == {f"{name}-{number}" for name in "ab" for number in range(25)}
+    assert [path.name for path in tmp_path.iterdir()] == ["baseline.json"]
