@@ -1,0 +1,157 @@
+"""[edge] The child process: reads one request, measures one benchmark (or collects one suite), answers once.
+
+The request is JSON on standard input, the answer JSON on a pipe of its own whose descriptor is the only
+argument, so nothing that the subject prints can be mistaken for a result.
+
+Request keys: ``mode`` (``collect``, ``time``, ``p95``, ``p99``, ``peak``, ``rss``), ``suite`` (path), ``id_path``,
+``function``, ``case``, ``roots`` (bound subjects), ``watch`` (unbound subjects to report), ``cpu``,
+``alarm_s``, ``duration_s``, ``method``, ``slowdown``. Answer: ``{"ok": ...}`` or ``{"error": {"kind", "message"}}``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from bench.authoring import ATTRIBUTE, Declaration
+from bench.discovery import specs_of
+from bench.errors import BenchGuardError
+from bench.measure.loading import load_suite
+from bench.measure.target import Target, make_target
+from bench.model import FailureKind, Method
+from bench.subject import bind, prove, whereabouts
+
+
+class WorkerFailure(Exception):  # noqa: N818  -- carries a FailureKind; never leaves the worker
+    """What the parent is told when there is no measurement."""
+
+    def __init__(self, kind: FailureKind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def main() -> None:
+    """Serve one request and exit without running the subject's exit handlers."""
+    answer_to = int(sys.argv[1])
+    request = json.loads(sys.stdin.buffer.read())
+    _detach_input()
+    me = os.getpid()
+    _pin(request.get("cpu"), float(request.get("alarm_s", 0)))
+    answer = _answer(request)
+    if os.getpid() != me and "error" not in answer:  # a forked child that came back must not answer twice
+        os._exit(0)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    _send(answer_to, json.dumps(answer).encode())
+    os._exit(0)
+
+
+def _detach_input() -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+
+def _pin(cpu: int | None, alarm_s: float) -> None:
+    if cpu is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {cpu})
+    if alarm_s > 0 and hasattr(signal, "setitimer"):
+        # The parent kills a worker that is late; this is for the case that the parent itself was killed.
+        signal.setitimer(signal.ITIMER_REAL, alarm_s)
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"ok": _serve(request)}
+    except WorkerFailure as failure:
+        traceback.print_exception(failure.__cause__ or failure)
+        return {"error": {"kind": failure.kind.value, "message": str(failure)}}
+    except BenchGuardError as error:
+        return {"error": {"kind": FailureKind.IMPORT.value, "message": str(error)}}
+
+
+def _serve(request: dict[str, Any]) -> dict[str, Any]:
+    roots: dict[str, str] = request.get("roots", {})
+    bind(roots)
+    path = Path(request["suite"])
+    module = _imported(path)
+    if request["mode"] == "collect":
+        specs = [asdict(spec) for spec in specs_of(module, request["id_path"])]
+        return {"specs": specs, "subject_files": _files(request, roots)}
+    measured = _measured(request, module)
+    return {**measured, "subject_files": _files(request, roots)}
+
+
+def _files(request: dict[str, Any], roots: dict[str, str]) -> list[tuple[str, str]]:
+    return [*prove(roots), *whereabouts(request.get("watch", []))]
+
+
+def _imported(path: Path) -> ModuleType:
+    try:
+        return load_suite(path)
+    except BenchGuardError:
+        raise
+    except BaseException as error:  # a suite is foreign code: SystemExit and friends end the import too
+        raise WorkerFailure(FailureKind.IMPORT, f"{path.name} does not import: {describe(error)}") from error
+
+
+def _measured(request: dict[str, Any], module: ModuleType) -> dict[str, Any]:
+    function = getattr(module, request["function"])
+    declaration: Declaration = getattr(function, ATTRIBUTE)
+    try:
+        target = make_target(function, declaration, int(request["case"]))
+        try:
+            return _meter(request, target)
+        finally:
+            target.close()
+    except BaseException as error:  # the benchmark is foreign code
+        raise WorkerFailure(FailureKind.RAISED, describe(error)) from error
+
+
+def _meter(request: dict[str, Any], target: Target) -> dict[str, Any]:
+    mode = request["mode"]
+    if mode in {"peak", "rss"}:
+        from bench.measure.meters import memory  # noqa: PLC0415  -- each pass loads its own meter only
+
+        value = memory.measure_peak(target) if mode == "peak" else memory.measure_rss(target)
+        return {"method": Method.SINGLE.value, "values": [value]}
+    if mode in {"p95", "p99"}:
+        from bench.measure.meters import tails  # noqa: PLC0415
+
+        return _as_answer(tails.measure_tails(target, mode))
+    from bench.measure.meters import time as timing  # noqa: PLC0415
+
+    method = Method(request["method"]) if request.get("method") else None
+    task = timing.TimeTask(float(request["duration_s"]), method, float(request.get("slowdown", 0.0)))
+    return _as_answer(timing.measure_time(target, task))
+
+
+def _as_answer(samples: Any) -> dict[str, Any]:
+    answer = asdict(samples)
+    answer["method"] = samples.method.value
+    return answer
+
+
+def describe(error: BaseException) -> str:
+    """``ZeroDivisionError: division by zero (bench_x.py:12)``: type, message and the innermost frame, one line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    lines = traceback.format_exception_only(error)
+    return f"{lines[-1].strip()}{place}"
+
+
+def _send(descriptor: int, data: bytes) -> None:
+    view = memoryview(len(data).to_bytes(8, "big") + data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+if __name__ == "__main__":
+    main()

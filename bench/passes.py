@@ -1,0 +1,139 @@
+"""Measuring in passes: every metric has processes of its own, every benchmark its turn in each round.
+
+A :class:`Session` is one run of the guard. It keeps what the workers answered, hands each outcome to the run
+log at once, and remembers per benchmark how its time is taken, so that all processes take it the same way.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bench.clock import Clock
+from bench.estimates import estimate, process_value, reference_speed
+from bench.executor import Executor, Task
+from bench.model import (
+    BenchmarkSpec,
+    Decision,
+    Estimate,
+    Method,
+    ProcessFailure,
+    ProcessRun,
+    Verdict,
+)
+from bench.policy import ratio_metric
+from bench.progress import Progress
+from bench.schedule import run_rounds
+from bench.store.runs import RunLog
+
+Judge = Generator[int, Sequence[float], Decision]
+
+SHOWN_PROCESSES = 5
+UNJUDGED_PROCESSES = 2
+BASELINE_PROCESSES = 20
+MEMORY_PROCESSES = {"peak": 2, "rss": 3}
+
+
+@dataclass
+class Session:
+    """What one run has measured so far, and the edges it measures through."""
+
+    executor: Executor
+    log: RunLog
+    clock: Clock
+    progress: Progress
+    budget_s: float
+    task: Task = Task("time", 0)
+    methods: dict[str, Method] = field(default_factory=dict)
+    runs: dict[tuple[str, str], list[ProcessRun]] = field(default_factory=lambda: defaultdict(list))
+    failures: dict[str, ProcessFailure] = field(default_factory=dict)
+    started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started = self.clock.monotonic()
+
+    def exhausted(self) -> bool:
+        """True when the seconds for sampling are used up."""
+        return self.clock.monotonic() - self.started > self.budget_s
+
+    def measure(self, spec: BenchmarkSpec, metric: str, process: int) -> ProcessRun | None:
+        """One process, logged and counted; None when it failed, and then for the rest of the run."""
+        if spec.id in self.failures:
+            return None
+        method = self.methods.get(spec.id) if metric == "time" else None
+        outcome = self.executor.measure(spec, replace(self.task, metric=metric, process=process, method=method))
+        self.log.record(outcome)
+        self.progress.advance(spec.id)
+        if isinstance(outcome, ProcessFailure):
+            self.failures[spec.id] = outcome
+            self.progress.say(f"{spec.id}: {outcome.kind}: {outcome.message}")
+            return None
+        if metric == "time":
+            self.methods.setdefault(spec.id, outcome.method)
+        self.runs[spec.id, metric].append(outcome)
+        return outcome
+
+    def estimates(self, metric: str, tolerances: Mapping[str, float]) -> dict[str, Estimate]:
+        """Per benchmark the estimate of one metric, in seconds of this run's reference for ratio metrics."""
+        reference = reference_speed([run for runs in self.runs.values() for run in runs])
+        return {
+            name: estimate(runs, reference, tolerances[name])
+            for (name, measured), runs in self.runs.items()
+            if measured == metric and name not in self.failures
+        }
+
+
+def sample(count: int) -> Judge:
+    """A benchmark with nothing to be judged against: draw ``count`` processes and stop."""
+    values = yield count
+    return Decision(Verdict.NEW, 0.0, (0.0, 0.0), 0.0, (0, len(values)))
+
+
+def ratio_pass(
+    session: Session, specs: Mapping[str, BenchmarkSpec], metric: str, judges: Mapping[str, Judge]
+) -> dict[str, Decision]:
+    """Draw processes of a metric that is divided by the reference, in rounds, until every judge is content."""
+
+    def draw(name: str, process: int) -> float | None:
+        run = session.measure(specs[name], metric, process)
+        return None if run is None else process_value(run)
+
+    session.progress.begin(_title(metric), None)
+    try:
+        return run_rounds(judges, draw, session.exhausted)
+    finally:
+        session.progress.end()
+
+
+def memory_pass(session: Session, specs: Sequence[BenchmarkSpec], metric: str) -> None:
+    """Measure a memory metric in its own processes, two for the traced peak, three for the resident one."""
+    rounds = MEMORY_PROCESSES[metric]
+    session.progress.begin(_title(metric), rounds * len(specs))
+    for process in range(rounds):
+        for spec in specs:
+            session.measure(spec, metric, process)
+    session.progress.end()
+
+
+def record_passes(
+    session: Session, specs: Mapping[str, BenchmarkSpec], metrics: Sequence[str], between: Callable[[], None]
+) -> None:
+    """Sample to the maximum for a baseline: two passes over the suite, memory after the first."""
+    ratios = [metric for metric in metrics if ratio_metric(metric)]
+    for half in (range(BASELINE_PROCESSES // 2), range(BASELINE_PROCESSES // 2, BASELINE_PROCESSES)):
+        if half.start:
+            for metric in MEMORY_PROCESSES:
+                if metric in metrics:
+                    memory_pass(session, list(specs.values()), metric)
+            between()
+        session.progress.begin(f"baseline, pass {2 if half.start else 1} of 2", len(half) * len(specs) * len(ratios))
+        for process in half:
+            for spec in specs.values():
+                for metric in ratios:
+                    session.measure(spec, metric, process)
+        session.progress.end()
+
+
+def _title(metric: str) -> str:
+    return {"time": "time", "peak": "peak memory", "rss": "resident memory"}.get(metric, metric)
