@@ -6,12 +6,15 @@ Nothing else in the package holds a tolerance, a floor or an exit code's conditi
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from bench.model import BenchmarkSpec, Rule
+from bench.compare import Limits
+from bench.model import BenchmarkSpec, Comparison, Rule, RunVerdict, Verdict
 from bench.settings import Settings
 from bench.stats.describe import sd
+from bench.units import format_ratio
 
 TOLERANCES: Mapping[str, float] = {"p95": 0.25, "p99": 0.25, "instructions": 0.01, "growth": 0.20}
 """Limits of the metrics that do not simply take the configured tolerance; see :func:`limits_for`."""
@@ -33,14 +36,16 @@ SITTING_SHIFT = 0.01
 """Shift of a stored baseline between two sittings, in log units, until ``calibrate`` has measured it."""
 
 _TAILS = frozenset({"p95", "p99"})
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Relative tolerance and absolute floor (in the metric's unit) of one metric of one benchmark."""
-
-    tolerance: float
-    floor: float
+_LED_TO_A_VERDICT = frozenset({Verdict.OK, Verdict.IMPROVED, Verdict.REGRESSED, Verdict.UNDECIDED})
+_BUDGET = "budget:"
+_MOVED_TOGETHER = 5
+_MOVED_SHARE = 0.7
+_NAMED = 3
+_FOREIGN = "the baseline knows none of these benchmarks: add them with `bench-guard baseline update`"
+_NOTHING_GATES = (
+    "nothing could gate, although a baseline is required: record one for this machine kind with "
+    "`bench-guard baseline update` and commit it"
+)
 
 
 def limits_for(settings: Settings, spec: BenchmarkSpec, metric: str) -> Limits:
@@ -91,3 +96,120 @@ def matches_portably(stable: Mapping[str, str], other: Mapping[str, str], metric
     if metric == "instructions":
         needed += ["build", "libc"]
     return all(key in stable and stable[key] == other.get(key) for key in needed)
+
+
+class Conclusion(NamedTuple):
+    """What a whole run amounts to; ``messages`` are sentences for a person, most urgent first."""
+
+    verdict: RunVerdict
+    exit_code: int
+    messages: tuple[str, ...]
+
+
+def conclude(
+    comparisons: Sequence[Comparison],
+    settings: Settings,
+    *,
+    anything_measured: bool,
+    interrupted: bool = False,
+    shares_benchmark: bool = True,
+) -> Conclusion:
+    """The verdict and exit code of a run: the first that applies of 130, 4, 1, 3, 0 (2 is raised, not found).
+
+    130: interrupted. 4: nothing measured, or a benchmark that gates failed. 1: a regression, a broken budget,
+    a missing benchmark. 3: undecided under ``strict``, or with an estimate above its tolerance in CI; nothing
+    that could gate where a baseline is required; ``shares_benchmark`` False, that is a baseline that knows
+    none of the benchmarks selected. Rows that do not gate move nothing.
+    """
+    found = _Findings(tuple(row for row in comparisons if row.gates), settings)
+    nothing = found.nothing_to_gate() or (None if shares_benchmark else _FOREIGN)
+    if interrupted:
+        verdict, code, first = RunVerdict.FAILED, 130, "interrupted: what was finished is kept"
+    elif not anything_measured:
+        verdict, code, first = RunVerdict.FAILED, 4, "nothing was measured"
+    elif found.failed:
+        verdict, code, first = RunVerdict.FAILED, 4, f"could not be measured: {_names(found.failed)}"
+    elif found.red:
+        verdict, code, first = RunVerdict.REGRESSED, 1, ""
+    elif found.stopping or nothing:
+        verdict, code, first = RunVerdict.UNDECIDED, 3, nothing or ""
+    else:
+        verdict, code, first = RunVerdict.PASS, 0, ""
+    return Conclusion(verdict, code, tuple(text for text in (first, *found.messages()) if text))
+
+
+class _Findings:
+    """The rows that gate, sorted by what they mean for the run."""
+
+    def __init__(self, rows: Sequence[Comparison], settings: Settings) -> None:
+        self.rows = rows
+        self.settings = settings
+        self.failed = self._of(Verdict.FAILED)
+        self.regressed = self._of(Verdict.REGRESSED)
+        self.missing = self._of(Verdict.MISSING)
+        self.red = self.regressed + self.missing
+        self.undecided = self._of(Verdict.UNDECIDED)
+        self.suspects = [row for row in self.undecided if row.suspect]
+        stops = self.undecided if settings.strict else self.suspects if settings.ci else []
+        self.stopping: Sequence[Comparison] = stops
+
+    def _of(self, verdict: Verdict) -> list[Comparison]:
+        return [row for row in self.rows if row.verdict is verdict]
+
+    def nothing_to_gate(self) -> str | None:
+        could = any(row.verdict in _LED_TO_A_VERDICT and row.head is not None for row in self.rows)
+        return _NOTHING_GATES if self.settings.require_baseline and not could else None
+
+    def messages(self) -> Iterator[str]:
+        if slower := [row for row in self.regressed if not row.metric.startswith(_BUDGET)]:
+            yield f"regressed: {_names(slower)}"
+        if broken := [row for row in self.regressed if row.metric.startswith(_BUDGET)]:
+            yield f"budget broken: {_names(broken)}"
+        if self.missing:
+            yield (
+                f"in the baseline but not in the suite: {_names(self.missing)}; "
+                "if that is on purpose run `bench-guard baseline update`"
+            )
+        if self.suspects:
+            yield (
+                f"probably slower, but not proved: {_names(self.suspects)}; "
+                "run again on a quieter host, or raise --budget"
+            )
+        if self.settings.strict and self.undecided:
+            yield f"undecided, which --strict does not accept: {_names(self.undecided)}"
+        if unchecked := [r for r in self.undecided if r.metric.startswith(_BUDGET) and r.head is None]:
+            yield f"budgets that were not checked: {_names(unchecked)}"
+        yield from self._moved_together()
+        if stale := self._of(Verdict.IMPROVED):
+            yield (
+                f"faster or smaller than the baseline, which is stale: {_names(stale)}; "
+                "keep the gain with `bench-guard baseline update`"
+            )
+
+    def _moved_together(self) -> Iterator[str]:
+        """Many benchmarks that moved the same way point at the host or at code that all of them share."""
+        times = [row for row in self.rows if row.metric == "time" and row.change is not None]
+        moved = Counter(_direction(row) for row in times)
+        direction, count = max(((way, moved[way]) for way in (1, -1)), key=lambda pair: pair[1])
+        if len(times) >= _MOVED_TOGETHER and count >= _MOVED_SHARE * len(times):
+            word = "slower" if direction > 0 else "faster"
+            yield f"all moved: {count} of {len(times)} benchmarks became {word}: host or shared code"
+
+
+def _direction(row: Comparison) -> int:
+    """1 or -1 for a change of more than half the tolerance, else 0."""
+    enough = (row.tolerance or 0.0) / 2
+    change = row.change or 0.0
+    return 1 if change > enough else -1 if change < -enough else 0
+
+
+def _names(rows: Sequence[Comparison]) -> str:
+    """``a.py::wide (time +23.0 %), ...``: the first few in full, the others counted."""
+    shown = [_name(row) for row in rows[:_NAMED]]
+    more = len(rows) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def _name(row: Comparison) -> str:
+    change = "" if row.change is None else f" {format_ratio(row.change)}"
+    return f"{row.benchmark} ({row.metric.removeprefix(_BUDGET)}{change})"
