@@ -6,7 +6,7 @@ from typing import TextIO
 
 import msgspec
 
-from strataregula.emit.values import Sections, converted, plain_json
+from strataregula.emit.values import Sections, converted, escaped, plain_json
 
 __all__ = ["write_json"]
 
@@ -22,11 +22,11 @@ def write_json(sections: Sections, file: TextIO) -> None:
     file.write("{")
     between_sections = ""
     for name, entries in sections:
-        file.write(f"{between_sections}\n{_INDENT}{msgspec.json.encode(name).decode()}: {{")
+        file.write(f"{between_sections}\n{_INDENT}{escaped(msgspec.json.encode(name).decode())}: {{")
         between_sections = ","
         between_batches = ""
         for batch in converted(name, entries.items(), plain_json):
-            text = msgspec.json.format(msgspec.json.encode(batch), indent=2)[1:-2].decode()
+            text = escaped(msgspec.json.format(msgspec.json.encode(batch), indent=2)[1:-2].decode())
             file.write(between_batches + text.replace("\n", f"\n{_INDENT}"))
             between_batches = ","
         file.write(f"\n{_INDENT}}}" if between_batches else "}")

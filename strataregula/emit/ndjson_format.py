@@ -6,7 +6,7 @@ from typing import TextIO
 
 import msgspec
 
-from strataregula.emit.values import Sections, converted, plain_json
+from strataregula.emit.values import Sections, converted, escaped, plain_json
 
 __all__ = ["write_ndjson"]
 
@@ -20,4 +20,4 @@ def write_ndjson(sections: Sections, file: TextIO) -> None:
     for name, entries in sections:
         for batch in converted(name, entries.items(), plain_json):
             lines = [{"section": name, "key": key, "value": value} for key, value in batch.items()]
-            file.write(encoder.encode_lines(lines).decode())
+            file.write(escaped(encoder.encode_lines(lines).decode()))

@@ -17,6 +17,7 @@ from strataregula.errors import EmitError, visible
 __all__ = ["literal", "write_python"]
 
 _REPR: Final = frozenset({str, bool, type(None), bytes, dt.date})
+_ZONES: Final = frozenset({type(None), dt.timezone})
 
 _HEAD: Final = '''\
 """A compiled configuration, written by strataregula. Change its sources and compile again; do not edit."""
@@ -93,6 +94,6 @@ def _long_literal(value: Any) -> str:
         return f"set([{', '.join(map(literal, sorted_set(value)))}])"
     if is_sequence(value):
         return f"[{', '.join(map(literal, value))}]"
-    if type(value) is dt.datetime and type(value.tzinfo) in {type(None), dt.timezone}:
+    if type(value) in {dt.datetime, dt.time} and type(value.tzinfo) in _ZONES:
         return repr(value)
     raise EmitError(f"no Python literal for {visible(type(value).__name__)}; write it as text")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Final, Protocol, TextIO, TypeAlias, TypeVar
@@ -20,6 +21,7 @@ __all__ = [
     "Sections",
     "Writer",
     "converted",
+    "escaped",
     "is_sequence",
     "plain_json",
     "plain_yaml",
@@ -38,6 +40,8 @@ Sections: TypeAlias = Iterable[tuple[str, Mapping[str, Any]]]
 """Section names with their entries, in the order of the output."""
 
 Writer: TypeAlias = Callable[[Sections, TextIO], None]
+
+_UNPRINTABLE: Final = re.compile("[\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 _JSON_AS_IS: Final = frozenset({str, bool, type(None)})
 _YAML_AS_IS: Final = frozenset({str, float, bool, type(None), bytes, dt.date, dt.datetime})
@@ -95,7 +99,7 @@ def plain_json(value: Any) -> Any:
         return value
     if kind is int or kind is float:
         return _json_number(value)
-    if isinstance(value, dt.date):
+    if isinstance(value, dt.date | dt.time):
         return value.isoformat()
     if isinstance(value, Mapping):
         return {_json_key(key): plain_json(inner) for key, inner in value.items()}
@@ -104,6 +108,13 @@ def plain_json(value: Any) -> Any:
     if is_sequence(value):
         return [plain_json(inner) for inner in value]
     raise EmitError(f"JSON has no {kind.__name__}; use --format yaml or python, or write it as text")
+
+
+def escaped(text: str) -> str:
+    r"""Return JSON or quoted YAML with invisible characters as ``\uNNNN``, harmless to terminals and splitters."""
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def _json_number(value: float) -> float:

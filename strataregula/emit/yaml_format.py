@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import yaml
 
-from strataregula.emit.values import Sections, converted, plain_yaml, sorted_set
+from strataregula.emit.values import Sections, converted, escaped, plain_yaml, sorted_set
 
 if TYPE_CHECKING or not yaml.__with_libyaml__:
     from yaml import SafeDumper as BaseDumper
@@ -76,4 +76,4 @@ def _dumped(value: Any) -> str:
         default_flow_style=False,
         width=_ONE_LINE,
     )
-    return text
+    return escaped(text)
