@@ -111,7 +111,7 @@ def plain_json(value: Any) -> Any:
 
 
 def escaped(text: str) -> str:
-    r"""Return JSON or quoted YAML with invisible characters as ``\uNNNN``, harmless to terminals and splitters."""
+    r"""Return JSON or quoted YAML with invisible characters as ``\uNNNN``, harmless to terminals."""
     if text.isascii() and "\x7f" not in text:
         return text
     return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
