@@ -1,0 +1,182 @@
+"""What every renderer says alike: the verdict in one sentence, the order of rows, what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from bench.model import Comparison, Report, RunVerdict, Side, Verdict
+from bench.report.tables import CHANGE
+
+_NAMED = 3
+_IMPORTANCE = {
+    Verdict.REGRESSED: 0,
+    Verdict.FAILED: 1,
+    Verdict.MISSING: 2,
+    Verdict.UNDECIDED: 4,
+    Verdict.NOT_COMPARABLE: 5,
+    Verdict.NEW: 6,
+    Verdict.IMPROVED: 7,
+    Verdict.OK: 8,
+}
+_SUSPECT = 3
+_METRICS = ("time", "p95", "p99", "peak")
+
+
+def ordered(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Sort by what a reader must see first; among equals, the larger change first.
+
+    Rows that all say ``new`` (a run without a baseline) keep the order of the suite.
+    """
+    return sorted(comparisons, key=_rank)
+
+
+def _rank(row: Comparison) -> tuple[int, int, float]:
+    importance = _IMPORTANCE[row.verdict]
+    if row.verdict is Verdict.UNDECIDED and row.suspect:
+        importance = _SUSPECT
+    metric = _METRICS.index(row.metric) if row.metric in _METRICS else len(_METRICS)
+    if row.verdict is Verdict.NEW:
+        return importance, 0, 0.0
+    return importance, metric if row.verdict is Verdict.OK else 0, -(row.change or 0.0)
+
+
+def headline(report: Report) -> str:
+    """Say the verdict, why, and against what, in one sentence of plain text."""
+    rows = [row for row in report.comparisons if row.gates or row.verdict is Verdict.FAILED]
+    reasons = {
+        RunVerdict.PASS: _passed,
+        RunVerdict.REGRESSED: _regressed,
+        RunVerdict.UNDECIDED: _undecided,
+        RunVerdict.FAILED: _failed,
+    }
+    return f"{report.verdict.value.upper()}: {reasons[report.verdict](rows)}, in {report.duration_s:.0f} s"
+
+
+def _passed(rows: Sequence[Comparison]) -> str:
+    count = Counter(row.verdict for row in rows)
+    measured = _benchmarks(rows)
+    if count[Verdict.NEW] == len(rows):
+        return f"{measured} measured, nothing to compare with"
+    parts = [
+        f"{count[verdict]} {verdict.value.replace('_', ' ')}"
+        for verdict in (Verdict.IMPROVED, Verdict.UNDECIDED, Verdict.NEW, Verdict.NOT_COMPARABLE)
+        if count[verdict]
+    ]
+    return f"{measured}, no regression" + (f" ({', '.join(parts)})" if parts else "")
+
+
+def _regressed(rows: Sequence[Comparison]) -> str:
+    worse = [row for row in ordered(rows) if row.verdict is Verdict.REGRESSED]
+    missing = [row for row in rows if row.verdict is Verdict.MISSING]
+    parts = []
+    if worse:
+        named = ", ".join(_named(row) for row in worse[:_NAMED])
+        more = f" and {len(worse) - _NAMED} more" if len(worse) > _NAMED else ""
+        parts.append(f"{named}{more}")
+    if missing:
+        parts.append(f"missing: {_names(missing)}")
+    return "; ".join(parts) or "see the rows below"
+
+
+def _undecided(rows: Sequence[Comparison]) -> str:
+    suspects = [row for row in ordered(rows) if row.verdict is Verdict.UNDECIDED and row.suspect]
+    undecided = [row for row in ordered(rows) if row.verdict is Verdict.UNDECIDED]
+    if suspects:
+        return f"probably slower but not proved: {', '.join(_named(row) for row in suspects[:_NAMED])}"
+    if undecided:
+        return f"{len(undecided)} of {len(rows)} comparisons undecided"
+    return "nothing could gate"
+
+
+def _failed(rows: Sequence[Comparison]) -> str:
+    failed = [row for row in rows if row.verdict is Verdict.FAILED]
+    if not failed:
+        return "nothing could be measured"
+    return f"could not measure {_names(failed)}"
+
+
+def _names(rows: Sequence[Comparison]) -> str:
+    names = list(dict.fromkeys(case_name(row.benchmark) for row in rows))
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
+
+
+def _named(row: Comparison) -> str:
+    change = "" if row.change is None else f" {CHANGE.cell(row)}"
+    return f"{case_name(row.benchmark)} ({row.metric}{change})"
+
+
+def _benchmarks(rows: Sequence[Comparison]) -> str:
+    number = len({row.benchmark for row in rows})
+    return f"{number} benchmark{'' if number == 1 else 's'}"
+
+
+def case_name(benchmark: str) -> str:
+    """Return the function and its parameters, the part of an id behind ``::``."""
+    return benchmark.rpartition("::")[2]
+
+
+def side_text(side: Side) -> str:
+    """Name one side: what it is, commit, date, machine kind."""
+    parts = [side.ref or side.kind]
+    if side.commit:
+        parts.append(f"commit {side.commit[:10]}")
+    if side.date:
+        parts.append(side.date)
+    if side.machine:
+        parts.append(side.machine)
+    return ", ".join(parts)
+
+
+def host_text(report: Report) -> str | None:
+    """Say how noisy the host was; None when nobody knows."""
+    host = report.host
+    if host.reference_cv is None:
+        return None
+    shift = (
+        "" if host.shift is None else f", its speed changed by a factor of {host.shift:.2f} during the run"
+    )
+    return f"the host's own speed varied by {host.reference_cv:.0%} (CV of the reference work){shift}"
+
+
+def next_steps(report: Report) -> tuple[str, ...]:
+    """Return what to type after a ``check``, one complete command with its reason a line."""
+    return tuple(_steps(report.comparisons))
+
+
+def _steps(rows: Sequence[Comparison]) -> Iterator[str]:
+    by_verdict = {
+        verdict: [row for row in rows if row.verdict is verdict and row.gates] for verdict in Verdict
+    }
+    if worse := by_verdict[Verdict.REGRESSED]:
+        measured = [row for row in worse if not row.metric.startswith("budget:")]
+        yield _step("look again", f"check{_selection(worse)}")
+        if measured:
+            yield _step("if it is meant", f"baseline update{_selection(measured)} --reason 'WHY'")
+    if failed := [row for row in rows if row.verdict is Verdict.FAILED]:
+        yield _step("see it alone", f"run{_selection(failed)}")
+    if by_verdict[Verdict.MISSING]:
+        yield _step("if removed on purpose", "baseline update --reason 'WHY'")
+    if suspects := [row for row in by_verdict[Verdict.UNDECIDED] if row.suspect]:
+        yield _step("measure longer", f"check{_selection(suspects)} --budget 300")
+    if fresh := [*by_verdict[Verdict.NEW], *by_verdict[Verdict.NOT_COMPARABLE]]:
+        yield _step("record a baseline", f"baseline update{_selection(fresh, rows)}")
+
+
+def _step(reason: str, command: str) -> str:
+    return f"{reason + ':':<23}bench-guard {command}"
+
+
+def _selection(rows: Sequence[Comparison], everything: Sequence[Comparison] = ()) -> str:
+    """A ``-k`` that selects these rows; nothing when they are many, all there is, or cannot be written."""
+    names = list(dict.fromkeys(case_name(row.benchmark) for row in rows))
+    whole = {row.benchmark for row in everything} == {row.benchmark for row in rows}
+    if (
+        len(names) > _NAMED
+        or whole
+        or any(set(name) & set(" ()\t\n") or not name.isprintable() for name in names)
+    ):
+        return ""
+    return f" -k {shlex.quote(' or '.join(names))}"

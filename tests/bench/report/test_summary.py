@@ -1,0 +1,152 @@
+import pytest
+
+from bench.model import Host, RunVerdict, Side, Verdict
+from bench.report.summary import headline, host_text, next_steps, ordered, side_text
+
+
+def test_rows_come_by_importance(every_kind):
+    verdicts = [row.verdict.value for row in ordered(every_kind.comparisons)]
+    assert list(dict.fromkeys(verdicts)) == [
+        "regressed",
+        "failed",
+        "missing",
+        "undecided",
+        "not_comparable",
+        "new",
+        "improved",
+        "ok",
+    ]
+
+
+def test_suspects_come_before_the_calmly_undecided_and_larger_changes_first(row):
+    rows = [
+        row("a::1", Verdict.UNDECIDED, 0.3),
+        row("a::2", Verdict.UNDECIDED, 0.12, suspect=True),
+        row("a::3", Verdict.UNDECIDED, 0.2, suspect=True),
+        row("a::4", Verdict.REGRESSED, 0.2),
+        row("a::5", Verdict.REGRESSED, 0.5),
+    ]
+    assert [found.benchmark[-1] for found in ordered(rows)] == ["5", "4", "3", "2", "1"]
+
+
+def test_new_rows_keep_the_order_of_the_suite(single):
+    rows = [
+        single("b::z", Verdict.NEW),
+        single("b::a", Verdict.NEW, metric="peak"),
+        single("a::a", Verdict.NEW),
+    ]
+    assert ordered(rows) == rows
+
+
+def test_ok_rows_show_times_first(row):
+    rows = [
+        row("a::1", metric="rss", change=0.5),
+        row("a::1", metric="peak"),
+        row("a::2", change=0.0),
+        row("a::1"),
+    ]
+    assert [(found.metric, found.change) for found in ordered(rows)] == [
+        ("time", 0.011),
+        ("time", 0.0),
+        ("peak", 0.011),
+        ("rss", 0.5),
+    ]
+
+
+def test_a_pass_says_what_was_measured(report, row, single):
+    assert headline(report(row("a::1"), row("a::1", metric="peak"), row("a::2"))) == (
+        "PASS: 2 benchmarks, no regression, in 41 s"
+    )
+    mixed = report(row("a::1", Verdict.IMPROVED, -0.3), row("a::2", Verdict.UNDECIDED), row("a::2"))
+    assert headline(mixed) == "PASS: 2 benchmarks, no regression (1 improved, 1 undecided), in 41 s"
+    assert headline(report(single("a::1", Verdict.NEW))) == (
+        "PASS: 1 benchmark measured, nothing to compare with, in 41 s"
+    )
+
+
+def test_shown_metrics_do_not_enter_the_sentence(report, row):
+    odd = report(row("a::1"), row("a::1", Verdict.UNDECIDED, metric="rss", gates=False))
+    assert headline(odd) == "PASS: 1 benchmark, no regression, in 41 s"
+
+
+def test_a_regression_names_the_worst_and_counts_the_rest(report, row, single):
+    rows = [row(f"a::f{n}", Verdict.REGRESSED, n / 10) for n in range(2, 7)]
+    assert headline(report(*rows, verdict=RunVerdict.REGRESSED)) == (
+        "REGRESSED: f6 (time +60.0 %), f5 (time +50.0 %), f4 (time +40.0 %) and 2 more, in 41 s"
+    )
+    broken = row("a::f", Verdict.REGRESSED, None, metric="budget:p95")
+    gone = single("a::gone", Verdict.MISSING)
+    assert headline(report(broken, gone, verdict=RunVerdict.REGRESSED)) == (
+        "REGRESSED: f (budget:p95); missing: gone, in 41 s"
+    )
+    assert headline(report(verdict=RunVerdict.REGRESSED)) == "REGRESSED: see the rows below, in 41 s"
+
+
+def test_an_undecided_run_says_why(report, row):
+    suspect = row("a::f", Verdict.UNDECIDED, 0.2, suspect=True)
+    calm = row("a::g", Verdict.UNDECIDED)
+    assert headline(report(suspect, calm, verdict=RunVerdict.UNDECIDED)) == (
+        "UNDECIDED: probably slower but not proved: f (time +20.0 %), in 41 s"
+    )
+    assert headline(report(calm, row("a::h"), verdict=RunVerdict.UNDECIDED)) == (
+        "UNDECIDED: 1 of 2 comparisons undecided, in 41 s"
+    )
+    assert headline(report(verdict=RunVerdict.UNDECIDED)) == "UNDECIDED: nothing could gate, in 41 s"
+
+
+def test_a_failed_run_names_what_failed(report, single):
+    rows = [single(f"a::f{n}", Verdict.FAILED, gates=False) for n in range(4)]
+    assert headline(report(*rows, verdict=RunVerdict.FAILED)) == (
+        "FAILED: could not measure f0, f1, f2 and 1 more, in 41 s"
+    )
+    assert headline(report(verdict=RunVerdict.FAILED)) == "FAILED: nothing could be measured, in 41 s"
+
+
+@pytest.mark.parametrize(
+    ("side", "text"),
+    [
+        (Side("none"), "none"),
+        (Side("git", "main", "c0ffee12345678"), "main, commit c0ffee1234"),
+        (Side("baseline", "b.json", None, "2026-01-01", "box"), "b.json, 2026-01-01, box"),
+    ],
+)
+def test_a_side_names_all_that_is_known(side, text):
+    assert side_text(side) == text
+
+
+def test_the_host_is_described_as_far_as_it_is_known(report):
+    assert host_text(report(host=Host())) is None
+    assert host_text(report(host=Host(0.214))).startswith("the host's own speed varied by 21%")
+    assert "factor of 1.02" in host_text(report())
+
+
+def test_every_trouble_comes_with_a_command(every_kind):
+    steps = {step.partition(":")[0]: step.partition(":")[2].strip() for step in next_steps(every_kind)}
+    assert steps == {
+        "look again": "bench-guard check -k parse",
+        "if it is meant": "bench-guard baseline update -k parse --reason 'WHY'",
+        "see it alone": "bench-guard run -k boom",
+        "if removed on purpose": "bench-guard baseline update --reason 'WHY'",
+        "measure longer": "bench-guard check -k maybe --budget 300",
+        "record a baseline": "bench-guard baseline update",
+    }
+
+
+def test_a_pass_needs_no_command(report, row):
+    assert next_steps(report(row("a::1"), row("a::1", Verdict.UNDECIDED, metric="rss", gates=False))) == ()
+
+
+def test_a_broken_budget_is_not_accepted_by_a_baseline(report, row):
+    steps = next_steps(report(row("a::1", Verdict.REGRESSED, None, metric="budget:p95")))
+    assert len(steps) == 1
+    assert "baseline" not in steps[0]
+
+
+def test_selections_are_quoted_for_the_shell_and_left_out_when_they_say_nothing(report, row, single):
+    fresh = [single(f"a::f[n={n}]", Verdict.NEW) for n in range(2)]
+    assert next_steps(report(*fresh, row("a::other")))[0].endswith("update -k 'f[n=0] or f[n=1]'")
+    assert next_steps(report(*fresh))[0].endswith("baseline update")
+    many = [row(f"a::f{n}", Verdict.REGRESSED) for n in range(9)]
+    assert next_steps(report(*many))[0].endswith("bench-guard check")
+    spaced = row("a::f[x=a b]", Verdict.REGRESSED)
+    assert next_steps(report(spaced))[0].endswith("bench-guard check")

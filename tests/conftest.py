@@ -1,0 +1,28 @@
+"""Fixtures for both packages: comparison with golden files."""
+
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--update-golden", action="store_true", help="write what the tests produce into tests/golden"
+    )
+
+
+@pytest.fixture
+def golden(request):
+    """``golden(name, text)``: the text equals ``tests/golden/NAME``; written instead with --update-golden."""
+
+    def compare(name, text):
+        path = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.is_file(), f"{path} is missing: pytest --update-golden writes it"
+        assert text == path.read_text(encoding="utf-8")
+
+    return compare
