@@ -238,11 +238,16 @@ def _logs(spec: BenchmarkSpec, budget: Budget, own: Estimate) -> list[float]:
     """Logs of the promised quantity, one per process, in the unit of the budget."""
     if own.metric not in LOG_METRICS:
         return [math.log(max(value, 1.0)) for value in own.processes]
-    shift = math.log(own.value) - mean(own.processes)
-    seconds = [value + shift for value in own.processes]
+    seconds = _log_seconds(own)
     if budget.metric != "throughput":
         return seconds
     return [math.log(_items(spec)) - value for value in seconds]
+
+
+def _log_seconds(found: Estimate) -> list[float]:
+    """Logs of calibrated seconds, one per process."""
+    shift = math.log(found.value) - mean(found.processes)
+    return [value + shift for value in found.processes]
 
 
 def _items(spec: BenchmarkSpec) -> float:
@@ -256,7 +261,7 @@ def _one_sample(logs: Sequence[float]) -> _Bounds:
 
 
 def _speed(own: Estimate, partner: Estimate) -> _Bounds:
-    return _bounds(*welch(partner.processes, own.processes))
+    return _bounds(*welch(_log_seconds(partner), _log_seconds(own)))
 
 
 def _bounds(centre: float, error: float, freedom: float) -> _Bounds:

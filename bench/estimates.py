@@ -58,11 +58,16 @@ def estimate(runs: Sequence[ProcessRun], reference_s: float, tolerance: float) -
         metric=first.metric,
         unit=UNITS.get(first.metric, ""),
         processes=values,
-        value=math.exp(mean(values)) * reference_s if logs else median(values),
+        value=math.exp(mean(values)) * _seconds_per_unit(first, reference_s) if logs else median(values),
         method=first.method,
         varies=not logs and len(set(values)) > 1,
         remarks=tuple(_remarks(runs, tolerance)) if logs else (),
     )
+
+
+def _seconds_per_unit(run: ProcessRun, reference_s: float) -> float:
+    """Seconds that a ratio of 1 stands for: a call that waits is measured in seconds."""
+    return 1.0 if run.method is Method.TURNS else reference_s
 
 
 def reference_speed(runs: Sequence[ProcessRun]) -> float:
@@ -77,8 +82,11 @@ def reference_cv(runs: Sequence[ProcessRun]) -> float | None:
 
 
 def reference_shift(runs: Sequence[ProcessRun]) -> float | None:
-    """Reference in the last third of a run over the first (1.05: 5 % slower); ``runs`` in order."""
-    times = _reference_times(runs)
+    """Reference in the last third of a run over the first (1.05: the host became 5 % slower).
+
+    Processes are drawn in rounds, so their index is their order in time.
+    """
+    times = _reference_times(sorted(runs, key=lambda run: run.process))
     third = len(times) // 3
     return median(times[-third:]) / median(times[:third]) if third else None
 
@@ -130,5 +138,7 @@ def _finite(values: Sequence[float]) -> list[float]:
 
 
 def _reference_times(runs: Sequence[ProcessRun]) -> list[float]:
-    return [block.reference for run in runs for block in _usable(run)]
-
+    """Wall-clock readings of the reference; a call that waits has none, a long call only CPU time."""
+    wall = [run for run in runs if run.method in {Method.BLOCKS, Method.CALLS}]
+    used = wall or [run for run in runs if run.method is Method.CONCURRENT]
+    return [block.reference for run in used for block in _usable(run)]

@@ -14,7 +14,7 @@ from functools import lru_cache
 from bench.stats.describe import mean, sd
 
 _TINY = 1e-300
-_EPSILON = 1e-16
+_EPSILON = 2.3e-16
 _MAX_TERMS = 10_000
 
 
@@ -102,18 +102,20 @@ def _beta_quantile(p: float, a: float, b: float) -> float:
 def _root(rising: Callable[[float], float], low: float, high: float) -> float:
     """Zero of an increasing function in a bracket: regula falsi (Illinois), kept safe by bisection."""
     at_low, at_high = rising(low), rising(high)
-    for step in range(400):
-        if at_high == 0.0 or high - low <= 4e-16 * abs(high):
-            return high
+    step = 0
+    while at_high != 0.0:
         secant = high - at_high * (high - low) / (at_high - at_low)
         # Every third step halves the bracket, so that a very flat tail cannot make the secant crawl.
-        middle = (low + high) / 2.0 if step % 3 == 2 or not low < secant < high else secant
+        step += 1
+        middle = (low + high) / 2.0 if step % 3 == 0 or not low < secant < high else secant
+        if not low < middle < high:  # the ends are neighbouring floats
+            break
         value = rising(middle)
         if value < 0.0:
             low, at_low, at_high = middle, value, at_high / 2.0
         else:
             high, at_high, at_low = middle, value, at_low / 2.0
-    return (low + high) / 2.0
+    return high
 
 
 def _beta_pair(x: float, complement: float, a: float, b: float) -> float:
@@ -136,17 +138,16 @@ def _continued_fraction(x: float, a: float, b: float) -> float:
     """The fraction of DLMF 8.17.22 from the front; converges fast for x < (a + 1) / (a + b + 2)."""
     c, d = 1.0, _inverse(1.0 - (a + b) * x / (a + 1.0))
     result = d
-    for m in range(1, _MAX_TERMS):
+    change, m = 0.0, 0
+    while abs(change - 1.0) > _EPSILON and m < _MAX_TERMS:
+        m += 1
         even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
         odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        change = 1.0
         for term in (even, odd):
             d = _inverse(1.0 + term * d)
             c = _away_from_zero(1.0 + term / c)
             change = c * d
             result *= change
-        if abs(change - 1.0) < _EPSILON:
-            break
     return result
 
 
