@@ -103,13 +103,11 @@ def _root(rising: Callable[[float], float], low: float, high: float) -> float:
     """Zero of an increasing function in a bracket: regula falsi (Illinois), kept safe by bisection."""
     at_low, at_high = rising(low), rising(high)
     step = 0
-    while at_high != 0.0:
+    while at_high != 0.0 and high - low > 1e-15 * abs(high):
         secant = high - at_high * (high - low) / (at_high - at_low)
         # Every third step halves the bracket, so that a very flat tail cannot make the secant crawl.
         step += 1
         middle = (low + high) / 2.0 if step % 3 == 0 or not low < secant < high else secant
-        if not low < middle < high:  # the ends are neighbouring floats
-            break
         value = rising(middle)
         if value < 0.0:
             low, at_low, at_high = middle, value, at_high / 2.0
