@@ -142,8 +142,8 @@ def _metrics(value: object) -> tuple[str, ...]:
 def _subject(value: object) -> tuple[str, ...]:
     names = _texts(value)
     for name in names:
-        if not all(part.isidentifier() for part in name.split(".")):
-            raise _WrongValueError('names as in an import statement, such as ["mypackage"]')
+        if not name.isidentifier():
+            raise _WrongValueError('top-level names as in an import statement, such as ["mypackage"]')
     return names
 
 
@@ -338,14 +338,18 @@ def _from_arguments(arguments: Mapping[str, object], cwd: Path, root: Path) -> d
     return values
 
 
-def _relative(text: str, cwd: Path, root: Path) -> str:
-    """Spell a path of the command line (``path`` or ``path::name``) as ids do."""
-    name, separator, rest = text.partition("::")
+def _relative(name: str, cwd: Path, root: Path) -> str:
+    """Spell a path of the command line as ids do; it must exist."""
     path = (cwd / name).resolve()
     if not path.exists():
-        raise ConfigurationError(f"no such file or folder: {name}", hint="bench-guard list shows all")
-    inside = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
-    return inside + separator + rest
+        file, separator, case = name.partition("::")
+        hint = (
+            f"select single benchmarks by name: {file} -k '{case}'"
+            if separator
+            else "bench-guard list shows all"
+        )
+        raise ConfigurationError(f"no such file or folder: {name}", hint=hint)
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
 def _checked(key: str, raw: object, where: str) -> Any:

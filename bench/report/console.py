@@ -8,7 +8,7 @@ from itertools import takewhile
 from bench.model import Comparison, Report, RunVerdict, Verdict
 from bench.report import tables
 from bench.report.escape import printable_lines, shortened
-from bench.report.summary import case_name, headline, host_text, ordered, side_text
+from bench.report.summary import NO_BASE, case_name, headline, host_text, ordered, side_text
 from bench.report.tables import Column
 from bench.text import printable
 
@@ -150,7 +150,8 @@ def _notes(rows: Sequence[Comparison]) -> list[str]:
 
 
 def _frame(report: Report) -> list[str]:
-    lines = [f"base: {printable(side_text(report.base))}", f"head: {printable(side_text(report.head))}"]
+    sides = {"base": report.base, "head": report.head}
+    lines = [f"{name}: {printable(side_text(side))}" for name, side in sides.items() if side.kind != NO_BASE]
     if host := host_text(report):
         lines.append(f"host: {host}")
     return [*lines, ""]

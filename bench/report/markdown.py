@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bench.model import Comparison, Report, RunVerdict, Verdict
 from bench.report import tables
 from bench.report.escape import markdown
-from bench.report.summary import headline, host_text, ordered, side_text
+from bench.report.summary import NO_BASE, headline, host_text, ordered, side_text
 
 _SYMBOLS = {
     RunVerdict.PASS: "✅",
@@ -72,7 +72,8 @@ def _details(summary: str, body: str) -> str:
 
 
 def _provenance(report: Report) -> str:
-    lines = [f"base: {markdown(side_text(report.base))}", f"head: {markdown(side_text(report.head))}"]
+    sides = {"base": report.base, "head": report.head}
+    lines = [f"{name}: {markdown(side_text(side))}" for name, side in sides.items() if side.kind != NO_BASE]
     if host := host_text(report):
         lines.append(f"host: {markdown(host)}")
     return "<sub>" + "<br>".join(lines) + "</sub>"

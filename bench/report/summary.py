@@ -9,6 +9,9 @@ from collections.abc import Iterator, Sequence
 from bench.model import Comparison, Report, RunVerdict, Side, Verdict
 from bench.report.tables import CHANGE
 
+NO_BASE = "none"
+"""Kind of the base side of a run that compares with nothing."""
+
 _NAMED = 3
 _IMPORTANCE = {
     Verdict.REGRESSED: 0,
@@ -142,8 +145,14 @@ def host_text(report: Report) -> str | None:
 
 
 def next_steps(report: Report) -> tuple[str, ...]:
-    """Return what to type after a ``check``, one complete command with its reason a line."""
-    return tuple(_steps(report.comparisons))
+    """Return what to type next, a reason and a complete command a line.
+
+    A run that was compared with nothing has nothing to accept or record; only its failures are looked into.
+    """
+    rows = report.comparisons
+    if report.base.kind == NO_BASE:
+        rows = tuple(row for row in rows if row.verdict in {Verdict.FAILED, Verdict.REGRESSED})
+    return tuple(_steps(rows))
 
 
 def _steps(rows: Sequence[Comparison]) -> Iterator[str]:

@@ -50,7 +50,7 @@ def test_every_key_of_the_file_is_read_and_its_line_remembered(project):
         metrics = [
             "time",
         ]
-        subject = ["thing.core"]
+        subject = ["thing"]
         budget = 60
         installed = true
         strict = true
@@ -62,7 +62,7 @@ def test_every_key_of_the_file_is_read_and_its_line_remembered(project):
     assert settings.baseline == root / "kept"
     assert settings.reports == root / "out"
     assert (settings.tolerance, settings.budget) == (0.2, 60.0)
-    assert (settings.metrics, settings.subject) == (("time",), ("thing.core",))
+    assert (settings.metrics, settings.subject) == (("time",), ("thing",))
     assert settings.installed
     assert settings.strict
     assert settings.require_baseline
@@ -224,9 +224,9 @@ def test_wrong_arguments_are_named_by_their_option(tmp_path):
 
 def test_paths_are_spelled_relative_to_the_root(project):
     root = project("", "benchmarks/bench_a.py", "deep/er/x.py")
-    settings = load_settings(root / "deep", {}, {"paths": ("../benchmarks/bench_a.py::f[n=1]", "er")})
+    settings = load_settings(root / "deep", {}, {"paths": ("../benchmarks/bench_a.py", "er")})
     assert settings.root == root
-    assert settings.paths == ("benchmarks/bench_a.py::f[n=1]", "deep/er")
+    assert settings.paths == ("benchmarks/bench_a.py", "deep/er")
 
 
 def test_a_path_outside_the_root_stays_absolute(project, tmp_path_factory):
@@ -235,8 +235,15 @@ def test_a_path_outside_the_root_stays_absolute(project, tmp_path_factory):
 
 
 def test_a_path_that_does_not_exist_is_a_usage_error(project):
-    with pytest.raises(ConfigurationError, match=r"no such file or folder: nowhere\.py"):
-        load(project(""), paths=("nowhere.py::f",))
+    with pytest.raises(ConfigurationError, match="no such file or folder: nowhere") as caught:
+        load(project(""), paths=("nowhere",))
+    assert "bench-guard list" in caught.value.hint
+
+
+def test_an_id_for_a_path_is_answered_with_the_right_option(project):
+    with pytest.raises(ConfigurationError) as caught:
+        load(project("", "a.py"), paths=("a.py::f[n=1]",))
+    assert "a.py -k 'f[n=1]'" in caught.value.hint
 
 
 def test_an_expression_is_handed_on(tmp_path):

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from bench.model import Host, RunVerdict, Verdict
+from bench.model import Host, RunVerdict, Side, Verdict
 from bench.report.console import OK_ROWS, render
 from bench.report.summary import next_steps
 
@@ -80,3 +80,9 @@ def test_rows_of_several_folders_keep_them_apart(report, row):
     assert "\nin one/deep/\n" in render(
         report(*[replace(row("x"), benchmark=f"one/deep/{n}.py::f") for n in "ab"])
     )
+
+
+def test_a_run_without_a_base_names_only_its_head(report, row):
+    text = render(report(row("a.py::f"), base=Side("none")))
+    assert "base:" not in text
+    assert "head: worktree, commit dead01beef" in text

@@ -150,3 +150,9 @@ def test_selections_are_quoted_for_the_shell_and_left_out_when_they_say_nothing(
     assert next_steps(report(*many))[0].endswith("bench-guard check")
     spaced = row("a::f[x=a b]", Verdict.REGRESSED)
     assert next_steps(report(spaced))[0].endswith("bench-guard check")
+
+
+def test_a_run_without_a_base_has_nothing_to_record(report, single, row):
+    rows = (single("a::new", Verdict.NEW), single("a::boom", Verdict.FAILED))
+    steps = next_steps(report(*rows, base=Side("none"), verdict=RunVerdict.FAILED))
+    assert [step.partition(":")[0] for step in steps] == ["see it alone"]
