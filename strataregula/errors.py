@@ -2,12 +2,14 @@
 
 ::
 
-    StrataregulaError                 1  everything below; never raised itself
+    StrataregulaError                     1  everything below; never raised itself
     |-- PatternSyntaxError (ValueError)   1  a pattern or key that does not parse: source, span, hint
-    |-- CompilationError                  1  every problem of one compilation (3 when a file could not be
-    read) |-- MissingKey (KeyError)             1  a look-up of a key that was not compiled, with near
-    matches |-- AmbiguousKey (KeyError)           1  a look-up of a key that several sections hold |--
-    UsageError (ValueError)           2  an argument outside what the function documents
+    |-- CompilationError                  1  every problem of one compilation (3: a file could not be read)
+    |-- MissingKey (KeyError)             1  a look-up of a key that was not compiled, with near matches
+    |-- AmbiguousKey (KeyError)           1  a look-up of a key that several sections hold
+    |-- EmitError (ValueError)            1  a value that the chosen output format cannot hold
+    |-- OutputError (OSError)             3  the result could not be written
+    |-- UsageError (ValueError)           2  an argument outside what the function documents
 
 Exit codes of the command line: 0 fine, 1 diagnostics with errors, 2 usage, 3 input or output.
 """
@@ -22,6 +24,7 @@ __all__ = [
     "CompilationError",
     "EmitError",
     "MissingKey",
+    "OutputError",
     "PatternSyntaxError",
     "StrataregulaError",
     "UsageError",
@@ -82,7 +85,17 @@ class UsageError(StrataregulaError, ValueError):
 
 
 class EmitError(StrataregulaError, ValueError):
-    """A compiled value has no form in the chosen output format; the message says which key and which format has one."""
+    """A compiled value has no form in the chosen output format; the message names key and alternative."""
+
+
+class OutputError(StrataregulaError, OSError):
+    """The result could not be written to ``target``; an old file of that name is still whole."""
+
+    exit_code = 3
+
+    def __init__(self, target: str, reason: str) -> None:
+        super().__init__(f"cannot write {visible(target)}: {visible(reason)}")
+        self.target = target
 
 
 class PatternSyntaxError(StrataregulaError, ValueError):
