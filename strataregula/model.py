@@ -198,7 +198,7 @@ class Candidate:
     value: Any
     place: Place
     precedence: tuple[int, int, tuple[int, ...]]
-    bindings: Mapping[str, str] = field(default=_NO_BINDINGS)
+    bindings: Mapping[str, str] = field(default_factory=lambda: _NO_BINDINGS)
 
     @property
     def layer(self) -> int:

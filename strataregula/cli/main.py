@@ -1,7 +1,7 @@
 """The program ``strataregula``: finds the command, turns every failure into one message and an exit code.
 
-Exit codes: 0 fine, 1 the sources have errors (or an explained key is absent), 2 wrong usage, 3 a file cannot be
-read or written, 70 a fault of strataregula itself, 130 interrupted, 141 the reader of the output has gone.
+Exit codes: 0 fine, 1 the sources have errors (or an explained key is absent), 2 wrong usage, 3 a file cannot
+be read or written, 70 a fault of strataregula itself, 130 interrupted, 141 the output's reader has gone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""[edge] Where a command writes: data on standard output as UTF-8, problems on standard error, files whole."""
+"""[edge] Where a command writes: data to standard output or whole files, problems to standard error."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def open_output(target: str | None) -> Iterator[TextIO]:
     """Yield a text file for ``target``, standard output for None or ``-``.
 
     A file appears under its name only when everything was written and is on disk: the text goes to a
-    temporary file in the same folder, which then replaces the old one and keeps its permissions. Links are followed,
-    devices and pipes written directly. Raise `OutputError`.
+    temporary file in the same folder, which then replaces the old one and keeps its permissions. Links are
+    followed, devices and pipes written directly. Raise `OutputError`.
     """
     if target is None or target == "-":
         with standard_output() as file:
