@@ -16,7 +16,7 @@ Exit codes of the command line: 0 fine, 1 diagnostics with errors, 2 usage, 3 in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Protocol
 
 __all__ = [
@@ -148,16 +148,26 @@ class CompilationError(StrataregulaError):
 class MissingKey(StrataregulaError, KeyError):  # noqa: N818 - reads like the KeyError that it is
     """No section holds ``key``; ``near`` lists similar keys, the most similar first."""
 
-    def __init__(self, key: object, near: Sequence[str] = ()) -> None:
+    def __init__(self, key: object, near: Sequence[str] | Callable[[], Sequence[str]] = ()) -> None:
         super().__init__(key)
         self.key = key
-        self.near = tuple(near)
+        self._near = near
+
+    @property
+    def near(self) -> tuple[str, ...]:
+        """Similar keys, the most similar first; found when first asked for, so that a miss stays cheap."""
+        if callable(self._near):
+            self._near = tuple(self._near())
+        return tuple(self._near)
 
     def __str__(self) -> str:
         text = f"no such key: {visible(str(self.key))!r}"
         if self.near:
             text += f" (did you mean {', '.join(repr(visible(name)) for name in self.near)}?)"
         return text
+
+    def __reduce__(self) -> tuple[type[MissingKey], tuple[object, tuple[str, ...]]]:
+        return MissingKey, (self.key, self.near)
 
 
 class AmbiguousKey(StrataregulaError, KeyError):  # noqa: N818 - reads like the KeyError that it is

@@ -72,6 +72,7 @@ __all__ = [
     "format_pattern",
     "glob_matches",
     "is_literal_text",
+    "is_name",
     "parse_glob",
     "parse_key",
     "parse_pattern",
@@ -87,6 +88,7 @@ MAX_DIGITS: Final = 18
 _LITERAL_TEXT: Final = re.compile(r'(?!!)[^.*?\[\]{}\\"]+(?:\.[^.*?\[\]{}\\"]+)*', re.DOTALL)
 _SIMPLE_TEXT: Final = re.compile(r'(?!!)[^\[\]{}\\"]+', re.DOTALL)
 _PLAIN_RUN: Final = re.compile(r'[^.*?\[\]{}\\"]+', re.DOTALL)
+_GLOB_RUN: Final = re.compile(r'[^*?\[\]{}\\",]+', re.DOTALL)
 _RANGE: Final = re.compile(r"(-?[0-9]+)\.\.(-?[0-9]+)")
 _NAME: Final = re.compile(r"[^\W\d][\w-]*(?:\.[^\W\d][\w-]*)*")
 
@@ -99,6 +101,11 @@ def is_literal_text(text: str) -> bool:
     if len(text) >= 2 * MAX_SEGMENTS and (len(text) > MAX_LENGTH or text.count(".") >= MAX_SEGMENTS):
         return False
     return _LITERAL_TEXT.fullmatch(text) is not None
+
+
+def is_name(text: str) -> bool:
+    """Tell whether ``text`` can name a domain: a capture's name without a dot."""
+    return "." not in text and _NAME.fullmatch(text) is not None
 
 
 def parse_pattern(text: str) -> Pattern:
@@ -342,10 +349,11 @@ class _Parser:
         return tuple(part for part in parts if isinstance(part, Literal | Star | Question | CharClass))
 
     def glob_part(self) -> Part:
-        if self.text[self.at] == ".":
-            self.at += 1
-            return Literal(".")
-        return self.part()
+        run = _GLOB_RUN.match(self.text, self.at)
+        if run is None:
+            return self.part()
+        self.at = run.end()
+        return Literal(run.group())
 
     def alternation(self, start: int) -> Alternation:
         options = [self.option(start)]

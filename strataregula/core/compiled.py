@@ -1,0 +1,295 @@
+"""The result: an immutable mapping of every key to its value, that can say where each one came from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from types import MappingProxyType
+from typing import Any, Final, NoReturn
+
+from strataregula.core.coverage import Coverage, RuleIndex
+from strataregula.core.documents import write_atomically
+from strataregula.core.pattern import parse_key, parse_pattern
+from strataregula.core.pattern_expander import RuleCoverage, covering
+from strataregula.core.planner import Plan, PlannedRule, SectionPlan
+from strataregula.core.resolver import Resolver
+from strataregula.core.templates import Slot
+from strataregula.diagnostics import closest
+from strataregula.errors import AmbiguousKey, MissingKey, PatternSyntaxError, UsageError
+from strataregula.model import REMOVED, Candidate, Diagnostic, Entry, Explanation
+
+__all__ = ["CompiledConfig"]
+
+_MAX_SCANNED: Final = 200_000
+
+
+class CompiledConfig(Mapping[str, Any]):
+    """A compiled configuration: a read-only mapping over the union of its sections.
+
+    ``compiled[key]`` raises `MissingKey` (a `KeyError`) with near matches for an absent key and
+    `AmbiguousKey` for a key that several sections hold. Values are immutable. ``warnings`` are the problems
+    that a lenient compilation passed over, and ``fingerprint`` is the SHA-256 of the contents and options
+    that it was made from.
+    """
+
+    __slots__ = (
+        "_ambiguous",
+        "_explainers",
+        "_plan",
+        "_resolver",
+        "_sections",
+        "_union",
+        "fingerprint",
+        "warnings",
+    )
+
+    _ambiguous: dict[str, tuple[str, ...]]
+    _explainers: dict[str, _Explainer]
+    _plan: Plan
+    _resolver: Resolver
+    _sections: dict[str, MappingProxyType[str, Any]]
+    _union: dict[str, Any]
+    fingerprint: str
+    warnings: tuple[Diagnostic, ...]
+
+    def __init__(
+        self,
+        sections: Mapping[str, dict[str, Any]],
+        plan: Plan,
+        resolver: Resolver,
+        *,
+        fingerprint: str,
+        warnings: tuple[Diagnostic, ...] = (),
+    ) -> None:
+        union, ambiguous = _unite(sections)
+        assign = object.__setattr__
+        assign(self, "_sections", {name: MappingProxyType(entries) for name, entries in sections.items()})
+        assign(self, "_union", union)
+        assign(self, "_ambiguous", ambiguous)
+        assign(self, "_plan", plan)
+        assign(self, "_resolver", resolver)
+        assign(self, "_explainers", {})
+        assign(self, "fingerprint", fingerprint)
+        assign(self, "warnings", warnings)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a compiled configuration cannot change: {name}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a compiled configuration cannot change: {name}")
+
+    def __getitem__(self, key: str) -> Any:
+        try:
+            return self._union[key]
+        except KeyError:
+            raise self._absent(key) from None
+
+    def _absent(self, key: object) -> KeyError:
+        if isinstance(key, str):
+            if key in self._ambiguous:
+                return AmbiguousKey(key, self._ambiguous[key])
+            return MissingKey(key, lambda: self._near(key))
+        return MissingKey(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of ``key``, ``default`` when no section holds it; raise `AmbiguousKey` when several do."""
+        if key in self._ambiguous:
+            raise AmbiguousKey(key, self._ambiguous[key])
+        return self._union.get(key, default)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._union or key in self._ambiguous
+
+    def __len__(self) -> int:
+        return len(self._union) + len(self._ambiguous)
+
+    def __iter__(self) -> Iterator[str]:
+        if len(self._sections) == 1:
+            yield from self._union
+            return
+        seen: set[str] = set()
+        for entries in self._sections.values():
+            for key in entries:
+                if key not in self._ambiguous:
+                    yield key
+                elif key not in seen:
+                    seen.add(key)
+                    yield key
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, CompiledConfig):
+            return self._sections == other._sections
+        if isinstance(other, Mapping):
+            return not self._ambiguous and self._union == other
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<CompiledConfig of {len(self):,} keys in {len(self._sections)} sections>"
+
+    @property
+    def sections(self) -> Mapping[str, Mapping[str, Any]]:
+        """The read-only mapping of section name to its read-only mapping, in the order of the sources."""
+        return MappingProxyType(self._sections)
+
+    def section(self, name: str) -> Mapping[str, Any]:
+        """Return the read-only mapping of one section; raise `MissingKey` with near names for an unknown one."""
+        found = self._sections.get(name)
+        if found is None:
+            raise MissingKey(name, closest(name, self._sections))
+        return found
+
+    def explain(self, key: str, section: str | None = None) -> Explanation:
+        """Say which rule gave ``key`` its value, or why it has none; nothing is stored for this, rules are matched again.
+
+        Raise `AmbiguousKey` when several sections hold the key and ``section`` names none of them.
+        """
+        if section is None and key in self._ambiguous:
+            raise AmbiguousKey(key, self._ambiguous[key])
+        names = [section] if section is not None else list(self._sections)
+        for name in names:
+            if key in self.section(name):
+                return self._explainer(name).present(key, self._sections[name][key])
+        return self._explain_absent(key, names)
+
+    def _explain_absent(self, key: str, names: list[str]) -> Explanation:
+        near = self._near(key)
+        try:
+            segments = parse_key(key)
+        except PatternSyntaxError as error:
+            return Explanation(key, found=False, reason=f"it is no key: {error.reason}", near=near)
+        found = [self._explainer(name).absent(key, segments, near) for name in names]
+        removed = [explanation for explanation in found if explanation.winner]
+        named = [explanation for explanation in found if explanation.nearest]
+        return next(
+            iter(removed + named + found),
+            Explanation(key, found=False, reason="there are no rules", near=near),
+        )
+
+    def _explainer(self, name: str) -> _Explainer:
+        explainer = self._explainers.get(name)
+        if explainer is None:
+            plan = next(section for section in self._plan.sections if section.name == name)
+            explainer = self._explainers[name] = _Explainer(plan)
+        return explainer
+
+    def _near(self, key: str) -> tuple[str, ...]:
+        """Return similar keys: those with all but one segment the same first of all."""
+        segments = key.split(".")
+        ends = [
+            (".".join(segments[:at]), ".".join(segments[at + 1 :])) for at in range(min(len(segments), 8))
+        ]
+        kept = [
+            known
+            for known in islice(self, _MAX_SCANNED)
+            if any(known.startswith(head) and known.endswith(tail) for head, tail in ends if head or tail)
+        ]
+        return closest(key, kept) or closest(key, self)
+
+    def match(self, pattern: str) -> tuple[Entry, ...]:
+        """Return the entries whose keys match ``pattern`` (captures range over the domains), section by section."""
+        try:
+            template = self._resolver.select(parse_pattern(pattern))
+        except PatternSyntaxError as error:
+            raise UsageError(str(error)) from error
+        test = Coverage(template)
+        return tuple(
+            Entry(name, key, value)
+            for name, entries in self._sections.items()
+            for key, value in entries.items()
+            if test.bindings(parse_key(key)) is not None
+        )
+
+    def write(self, path: str | os.PathLike[str], format: str = "json", section: str | None = None) -> None:  # noqa: A002
+        """Write the configuration to ``path`` atomically in ``format``: json, ndjson, yaml or python."""
+        from strataregula import emit  # noqa: PLC0415 - encoders are loaded only by those who write
+
+        write_atomically(path, lambda file: emit.write(self, file, format, section=section))
+
+
+def _unite(sections: Mapping[str, dict[str, Any]]) -> tuple[dict[str, Any], dict[str, tuple[str, ...]]]:
+    """Return the union of the sections and, apart, the keys that several of them hold."""
+    if len(sections) == 1:
+        return next(iter(sections.values())), {}
+    union: dict[str, Any] = {}
+    shared: set[str] = set()
+    for entries in sections.values():
+        shared |= union.keys() & entries.keys()
+        union.update(entries)
+    ambiguous = {
+        key: tuple(name for name, entries in sections.items() if key in entries) for key in sorted(shared)
+    }
+    for key in ambiguous:
+        del union[key]
+    return union, ambiguous
+
+
+class _Explainer:
+    """Answers for one section; its index is built at the first question."""
+
+    def __init__(self, plan: SectionPlan) -> None:
+        self.name = plan.name
+        self.rules = tuple(map(RuleCoverage, plan.rules))
+        self.index = RuleIndex((test.planned.template, test) for test in self.rules)
+
+    def present(self, key: str, value: Any) -> Explanation:
+        winner, *losers = map(
+            _candidate, *zip(*covering(self.index.candidates(parse_key(key)), parse_key(key)), strict=True)
+        )
+        return Explanation(
+            key, found=True, section=self.name, value=value, winner=winner, losers=tuple(losers)
+        )
+
+    def absent(self, key: str, segments: tuple[str, ...], near: tuple[str, ...]) -> Explanation:
+        found = covering(self.index.candidates(segments), segments)
+        candidates = tuple(_candidate(planned, bindings) for planned, bindings in found)
+        made = any(not planned.template.selects for planned, _ in found)
+        if made and found[0][0].rule.value is REMOVED:
+            reason = f"{candidates[0].pattern} removes it"
+            return Explanation(key, False, self.name, None, candidates[0], candidates[1:], reason, near)  # noqa: FBT003
+        if candidates:
+            reason = "only rules that choose among existing keys cover it, and none makes it"
+            return Explanation(
+                key, found=False, section=self.name, reason=reason, near=near, nearest=candidates[0]
+            )
+        return self.uncovered(key, segments, near)
+
+    def uncovered(self, key: str, segments: tuple[str, ...], near: tuple[str, ...]) -> Explanation:
+        best: RuleCoverage | None = None
+        most = 0
+        for test in self.rules:
+            agreeing = test.agreeing(segments)
+            if agreeing > most:
+                best, most = test, agreeing
+        if best is None:
+            return Explanation(key, found=False, section=self.name, reason="no rule covers it", near=near)
+        reason = _mismatch(best.planned, segments)
+        nearest = _candidate(best.planned, {})
+        return Explanation(key, found=False, section=self.name, reason=reason, near=near, nearest=nearest)
+
+
+def _candidate(planned: PlannedRule, bindings: Mapping[str, str]) -> Candidate:
+    rule = planned.rule
+    return Candidate(
+        rule.pattern, rule.value, rule.place, planned.precedence, MappingProxyType(dict(bindings))
+    )
+
+
+def _mismatch(planned: PlannedRule, segments: tuple[str, ...]) -> str:
+    """Say in which segment the nearest rule and the key part."""
+    fields = planned.template.fields
+    if len(fields) != len(segments):
+        return f"no rule covers it; the nearest has {len(fields)} segments, the key {len(segments)}"
+    for number, (field, text) in enumerate(zip(fields, segments, strict=True), start=1):
+        lone = field[0] if len(field) == 1 else None
+        if isinstance(lone, str) and lone != text:
+            return f"no rule covers it; the nearest has {lone!r} in segment {number}, the key {text!r}"
+        if isinstance(lone, Slot):
+            factor = planned.template.factors[lone.factor]
+            values = dict.fromkeys(row[lone.column] for row in factor.rows)
+            if text not in values:
+                name = factor.names[lone.column] or "choice"
+                return f"no rule covers it; {text!r} in segment {number} is no {name} of the nearest rule"
+    return "no rule covers it; the nearest leaves out this combination"

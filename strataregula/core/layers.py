@@ -1,0 +1,319 @@
+"""Documents to rules: the reserved names, the long form of a rule, layers and what one layer takes from those below it.
+
+A domain defined again in a later layer replaces the earlier one; shapes add up; the rules of all layers
+stay, ordered by layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from strataregula.core.documents import Document
+from strataregula.core.domains import DomainSet, check_parents, read_domains
+from strataregula.core.nodes import ListNode, MapEntry, MapNode, Node, ScalarNode, kind_of, plain
+from strataregula.core.packs import PACKS
+from strataregula.core.pattern import is_name, parse_glob, parse_pattern
+from strataregula.core.segments import Capture, Literal, Pattern
+from strataregula.diagnostics import DiagnosticLog, did_you_mean
+from strataregula.errors import PatternSyntaxError
+from strataregula.model import REMOVED, Condition, Domain, Place, Rule
+
+__all__ = ["RESERVED", "Layers", "check_shapes", "read_layers", "read_rule", "report_syntax"]
+
+RESERVED: Final = ("domains", "shapes", "layers", "use", "settings", "schema")
+_LATER: Final = frozenset({"layers", "settings", "schema"})
+_LONG_FORM: Final = frozenset({"value", "where", "except", "priority", "merge"})
+_MERGES: Final = ("replace", "deep", "append", "unique")
+_MAX_PRIORITY: Final = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """What all documents say together: rules in the order of the sources, section names, domains and shapes."""
+
+    rules: tuple[Rule, ...]
+    sections: tuple[str, ...]
+    domains: DomainSet
+    shapes: tuple[Pattern, ...]
+
+
+def read_layers(documents: Iterable[Document], log: DiagnosticLog) -> Layers:
+    """Read every document; problems go to ``log``, and what could be read is returned."""
+    reader = _LayerReader(log)
+    for document in documents:
+        reader.document(document)
+    domains = DomainSet(reader.domains.values())
+    check_parents(domains, log)
+    for shape, place in reader.shapes:
+        check_shapes((shape,), domains, place, log)
+    return Layers(
+        tuple(reader.rules), tuple(reader.sections), domains, tuple(shape for shape, _ in reader.shapes)
+    )
+
+
+def check_shapes(shapes: Iterable[Pattern], domains: DomainSet, place: Place, log: DiagnosticLog) -> None:
+    """Report shapes that are more than literals and captures of known domains, one a segment."""
+    for shape in shapes:
+        for segment in shape.segments:
+            part = segment.parts[0] if len(segment.parts) == 1 else None
+            if (
+                not isinstance(part, Capture | Literal)
+                or shape.negated
+                or (isinstance(part, Capture) and part.glob)
+            ):
+                hint = "write a shape like edge.{region}.{role}"
+                log.report(
+                    "shape-form", f"the shape {shape} has more than literals and captures", place, hint=hint
+                )
+                break
+            if isinstance(part, Capture) and domains.find(part.name) is None:
+                message = f"no domain is called {part.name!r}"
+                log.report("undefined-domain", message, place, hint=did_you_mean(part.name, domains.names()))
+
+
+class _LayerReader:
+    def __init__(self, log: DiagnosticLog) -> None:
+        self.log = log
+        self.rules: list[Rule] = []
+        self.sections: dict[str, None] = {}
+        self.domains: dict[str, Domain] = {}
+        self.domain_layers: dict[str, int] = {}
+        self.shapes: list[tuple[Pattern, Place]] = []
+
+    def document(self, document: Document) -> None:
+        for entry in document.root.entries:
+            place = Place(document.name, *entry.mark)
+            if entry.key == "domains":
+                self.add_domains(read_domains(entry.node, document.name, self.log), document)
+            elif entry.key == "use":
+                self.use(entry.node, document)
+            elif entry.key == "shapes":
+                self.add_shapes(entry.node, document)
+            elif entry.key in _LATER:
+                message = f"the reserved name {entry.key!r} has no meaning in this version"
+                self.log.report("unsupported", message, place, hint="remove it, or rename the section")
+            else:
+                self.question(entry, place)
+                self.section(entry, document)
+
+    def question(self, entry: MapEntry, place: Place) -> None:
+        for name in RESERVED:
+            if _one_edit(entry.key, name):
+                message = f"the section {entry.key!r} looks like the reserved name {name!r}"
+                hint = f"write {name!r}, or choose a name that differs more"
+                self.log.report("questioned-name", message, place, hint=hint, width=len(entry.key))
+
+    def add_domains(self, domains: list[Domain], document: Document) -> None:
+        for domain in domains:
+            before = self.domains.get(domain.name)
+            if before is not None and self.domain_layers[domain.name] == document.layer.index:
+                message = f"domain {domain.name!r} is defined twice in one layer, first at {before.place}"
+                self.log.report("duplicate-key", message, domain.place, hint="keep one of them")
+            self.domains[domain.name] = domain
+            self.domain_layers[domain.name] = document.layer.index
+
+    def use(self, node: Node, document: Document) -> None:
+        for name, place in self.texts(node, document, "use", "[jp-prefectures]"):
+            pack = PACKS.get(name)
+            if pack is None:
+                hint = did_you_mean(name, PACKS) or f"known packs: {', '.join(PACKS)}"
+                self.log.report("unknown-pack", f"no pack is called {name!r}", place, hint=hint)
+                continue
+            for domain in pack:
+                self.domains.setdefault(domain.name, domain)
+                self.domain_layers.setdefault(domain.name, -1)
+
+    def add_shapes(self, node: Node, document: Document) -> None:
+        for text, place in self.texts(node, document, "shapes", '["edge.{region}.{role}"]'):
+            try:
+                self.shapes.append((parse_pattern(text), place))
+            except PatternSyntaxError as error:
+                report_syntax(error, place, self.log)
+
+    def texts(self, node: Node, document: Document, owner: str, example: str) -> list[tuple[str, Place]]:
+        if not isinstance(node, ListNode):
+            message = f"{owner} is {kind_of(node)} where a list is meant"
+            place = Place(document.name, *node.mark)
+            self.log.report("list-expected", message, place, hint=f"write {owner}: {example}")
+            return []
+        found = []
+        for item in node.items:
+            place = Place(document.name, *item.mark)
+            if isinstance(item, ScalarNode) and isinstance(item.value, str):
+                found.append((item.value, place))
+            else:
+                self.log.report("list-expected", f"{owner} holds {kind_of(item)}; every item is text", place)
+        return found
+
+    def section(self, entry: MapEntry, document: Document) -> None:
+        if not isinstance(entry.node, MapNode):
+            message = f"the section {entry.key!r} is {kind_of(entry.node)}, not a mapping of rules"
+            place = Place(document.name, *entry.mark)
+            self.log.report("section-type", message, place, hint="write name: {pattern: value}")
+            return
+        self.sections.setdefault(entry.key)
+        for rule_entry in entry.node.entries:
+            self.rule(entry.key, rule_entry, document)
+
+    def rule(self, section: str, entry: MapEntry, document: Document) -> None:
+        place = Place(document.name, *entry.mark)
+        rule = read_rule(section, entry, place, len(self.rules), self.log, layer=document.layer.index)
+        if rule is not None:
+            self.rules.append(rule)
+
+
+def read_rule(
+    section: str, entry: MapEntry, place: Place, order: int, log: DiagnosticLog, *, layer: int = 0
+) -> Rule | None:
+    """Read one line of a section, short or long form; problems go to ``log``, None after a fatal one."""
+    node = entry.node
+    negated = entry.key.startswith("!")
+    if (
+        isinstance(node, MapNode)
+        and node.find("value")
+        and _LONG_FORM.issuperset(item.key for item in node.entries)
+    ):
+        return _LongForm(section, entry, place, order, log).rule(node, layer)
+    if negated and not (isinstance(node, ScalarNode) and node.value is None):
+        message = f"the removing pattern {entry.key!r} has a value"
+        log.report(
+            "removal-value", message, place, hint=f"write '{entry.key}': null, or escape the mark: \\!"
+        )
+        return None
+    return Rule(section, entry.key, REMOVED if negated else plain(node), place, layer, order)
+
+
+class _LongForm:
+    """Reads ``{value, where, except, priority, merge}``."""
+
+    def __init__(self, section: str, entry: MapEntry, place: Place, order: int, log: DiagnosticLog) -> None:
+        self.section, self.entry, self.at, self.order, self.log = section, entry, place, order, log
+
+    def place(self, node: Node | MapEntry) -> Place:
+        return Place(self.at.file, *node.mark)
+
+    def rule(self, node: MapNode, layer: int) -> Rule | None:
+        fields = {item.key: item for item in node.entries}
+        value = plain(fields["value"].node)
+        if self.entry.key.startswith("!"):
+            if value is not None:
+                message = f"the removing pattern {self.entry.key!r} has a value"
+                self.log.report(
+                    "removal-value", message, self.place(fields["value"]), hint="write value: null"
+                )
+                return None
+            value = REMOVED
+        priority = self.priority(fields.get("priority"))
+        where = self.conditions(fields.get("where"))
+        unless, excluded = self.exceptions(fields.get("except"))
+        if None in {priority, where, unless} or not self.merge(fields.get("merge")):
+            return None
+        return Rule(
+            self.section,
+            self.entry.key,
+            value,
+            self.at,
+            layer,
+            self.order,
+            priority or 0,
+            where or (),
+            unless or (),
+            excluded,
+        )
+
+    def priority(self, entry: MapEntry | None) -> int | None:
+        if entry is None:
+            return 0
+        value = entry.node.value if isinstance(entry.node, ScalarNode) else None
+        if type(value) is not int or abs(value) > _MAX_PRIORITY:
+            message = f"priority is {kind_of(entry.node)}, not a whole number up to {_MAX_PRIORITY:,}"
+            self.log.report("rule-form", message, self.place(entry.node), hint="write priority: 10")
+            return None
+        return value
+
+    def merge(self, entry: MapEntry | None) -> bool:
+        if entry is None:
+            return True
+        value = entry.node.value if isinstance(entry.node, ScalarNode) else None
+        if value == "replace":
+            return True
+        if value in _MERGES:
+            message, hint = (
+                f"merge: {value} is not supported by this version",
+                "write merge: replace, or leave it out",
+            )
+            self.log.report("unsupported", message, self.place(entry.node), hint=hint)
+            return False
+        hint = did_you_mean(str(value), _MERGES) or f"one of {', '.join(_MERGES)}"
+        self.log.report("rule-form", f"unknown merge strategy {value!r}", self.place(entry.node), hint=hint)
+        return False
+
+    def conditions(self, entry: MapEntry | None) -> tuple[Condition, ...] | None:
+        if entry is None:
+            return ()
+        if not isinstance(entry.node, MapNode):
+            message = f"{entry.key} is {kind_of(entry.node)}, not a mapping of captures"
+            hint = f"write {entry.key}: {{region: kanto}}"
+            self.log.report("rule-form", message, self.place(entry.node), hint=hint)
+            return None
+        found = [self.condition(item) for item in entry.node.entries]
+        return None if None in found else tuple(item for item in found if item is not None)
+
+    def condition(self, entry: MapEntry) -> Condition | None:
+        if not all(map(is_name, entry.key.split("."))):
+            self.log.report("rule-form", f"{entry.key!r} is no name of a capture", self.place(entry))
+            return None
+        values = self.text_list(entry)
+        if not values:
+            return None
+        try:
+            for value in values:
+                parse_glob(value)
+        except PatternSyntaxError as error:
+            report_syntax(error, self.place(entry.node), self.log)
+            return None
+        return Condition(entry.key, values, self.place(entry))
+
+    def text_list(self, entry: MapEntry) -> tuple[str, ...]:
+        items = entry.node.items if isinstance(entry.node, ListNode) else (entry.node,)
+        texts = tuple(
+            item.value for item in items if isinstance(item, ScalarNode) and isinstance(item.value, str)
+        )
+        if len(texts) < len(items) or not texts:
+            message = f"{entry.key} takes text or a list of texts, not {kind_of(entry.node)}"
+            self.log.report("rule-form", message, self.place(entry.node), hint="quote it")
+            return ()
+        return texts
+
+    def exceptions(self, entry: MapEntry | None) -> tuple[tuple[Condition, ...] | None, tuple[str, ...]]:
+        """Return the mapping form and the list form of ``except``; one of them is empty."""
+        if entry is None or isinstance(entry.node, MapNode):
+            return self.conditions(entry), ()
+        texts = self.text_list(entry)
+        return (() if texts else None), texts
+
+
+def report_syntax(error: PatternSyntaxError, place: Place, log: DiagnosticLog) -> None:
+    """Report a pattern's syntax error at the characters at fault, as far as they stand in the source as they are."""
+    start, end = error.span
+    column = log.column_of(error.source, place)
+    if column:
+        place, width = Place(place.file, place.line, column + start), max(1, end - start)
+    else:
+        width = 1
+    message = f"{error.reason} in {error.source!r}"
+    log.report("pattern-syntax", message, place, hint=error.hint, width=width)
+
+
+def _one_edit(text: str, name: str) -> bool:
+    """Tell whether one insertion, deletion, replacement or swap of neighbours makes ``name`` of ``text``."""
+    if text == name or abs(len(text) - len(name)) > 1:
+        return False
+    same = 0
+    while same < min(len(text), len(name)) and text[same] == name[same]:
+        same += 1
+    rest, wanted = text[same:], name[same:]
+    swapped = rest[1::-1] + rest[2:] == wanted and len(rest) > 1
+    return swapped or rest[1:] == wanted or rest == wanted[1:] or rest[1:] == wanted[1:]

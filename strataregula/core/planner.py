@@ -1,0 +1,225 @@
+"""Rules and domains to a `Plan`: every rule bound, counted and given its precedence; nothing is expanded yet.
+
+Precedence for one key is ``(layer, priority, specificity)`` and the highest wins. Specificity, compared
+from left to right: fewer ``**``, fewer free ``*``, fewer other segments that are not literal, more literal
+characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from strataregula.core.coverage import Coverage
+from strataregula.core.domains import DomainSet, check_parents, read_domains
+from strataregula.core.layers import check_shapes, read_rule, report_syntax
+from strataregula.core.nodes import NO_MARK, MapEntry, node_of
+from strataregula.core.pattern import clear_pattern_cache, parse_key, parse_pattern
+from strataregula.core.resolver import MAX_KEYS_PER_RULE, BindError, Resolver
+from strataregula.core.segments import Literal, Pattern, Star
+from strataregula.core.templates import Template
+from strataregula.diagnostics import DiagnosticLog
+from strataregula.errors import PatternSyntaxError, UsageError
+from strataregula.model import NO_PLACE, Place, Rule
+
+__all__ = [
+    "MAX_KEYS",
+    "Plan",
+    "PlannedRule",
+    "SectionPlan",
+    "clear_caches",
+    "make_resolver",
+    "plan_patterns",
+    "plan_rules",
+    "rules_of",
+    "specificity",
+]
+
+MAX_KEYS: Final = 10_000_000
+_SCALARS: Final = frozenset({str, int, float, bool, type(None), bytes})
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRule:
+    """One rule with its template, its precedence, and how many keys it makes (0 when it selects among existing ones)."""
+
+    rule: Rule
+    template: Template
+    precedence: tuple[int, int, tuple[int, ...]]
+    count: int
+    excluded: tuple[Template, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SectionPlan:
+    """The rules of one section in the order of the sources; ``count`` keys are made, overlaps counted twice."""
+
+    name: str
+    rules: tuple[PlannedRule, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an expansion will do, section by section."""
+
+    sections: tuple[SectionPlan, ...]
+
+    @property
+    def count(self) -> int:
+        """How many keys all sections make, overlaps counted twice."""
+        return sum(section.count for section in self.sections)
+
+
+def specificity(pattern: Pattern) -> tuple[int, int, int, int]:
+    """Return a tuple that is greater for the more specific pattern (see the module's docstring for the order)."""
+    deep = free = constrained = characters = 0
+    for segment in pattern.segments:
+        parts = segment.parts
+        if len(parts) == 1:
+            part = parts[0]
+            if type(part) is Literal:
+                characters += len(part.text)
+            elif type(part) is Star:
+                free += 1
+            else:
+                constrained += 1
+        elif parts:
+            constrained += 1
+            characters += sum(len(part.text) for part in parts if isinstance(part, Literal))
+        else:
+            deep += 1
+    return -deep, -free, -constrained, characters
+
+
+def plan_rules(
+    rules: Iterable[Rule],
+    resolver: Resolver,
+    log: DiagnosticLog,
+    sections: Sequence[str] = (),
+    max_keys: int = MAX_KEYS,
+) -> Plan:
+    """Bind and count every rule; problems go to ``log`` and the rules without problems are planned.
+
+    ``sections`` gives the order of the sections and names the empty ones.
+    """
+    by_section: dict[str, list[PlannedRule]] = {name: [] for name in sections}
+    for rule in rules:
+        planned = _plan_rule(rule, resolver, log)
+        if planned is not None:
+            by_section.setdefault(rule.section, []).append(planned)
+    plan = Plan(
+        tuple(SectionPlan(name, tuple(of), sum(rule.count for rule in of)) for name, of in by_section.items())
+    )
+    if plan.count > max_keys:
+        first = plan.sections[0].rules[0].rule.place if plan.sections and plan.sections[0].rules else NO_PLACE
+        message = f"the rules make {plan.count:,} keys together, at most {max_keys:,} are allowed"
+        log.report("limit", message, Place(first.file), hint="narrow the largest rules with where:")
+    return plan
+
+
+def _plan_rule(rule: Rule, resolver: Resolver, log: DiagnosticLog) -> PlannedRule | None:
+    try:
+        pattern = parse_pattern(rule.pattern)
+    except PatternSyntaxError as error:
+        report_syntax(error, rule.place, log)
+        return None
+    try:
+        template = resolver.bind(pattern, rule.where, rule.unless)
+        excluded = tuple(_bind_exception(text, resolver) for text in rule.excluded) if rule.excluded else ()
+    except BindError as error:
+        log.report(error.code, error.message, rule.place, hint=error.hint, width=len(rule.pattern))
+        return None
+    except PatternSyntaxError as error:
+        report_syntax(error, rule.place, log)
+        return None
+    count = template.count
+    if excluded and not template.selects:
+        count = _count_after(excluded, template, rule, log)
+    if not count and not template.selects:
+        hint = "check its where and except, and the names that it fixes"
+        log.report("no-keys", f"the rule {rule.pattern!r} ends with no key", rule.place, hint=hint)
+    return PlannedRule(rule, template, (rule.layer, rule.priority, specificity(pattern)), count, excluded)
+
+
+def _bind_exception(text: str, resolver: Resolver) -> Template:
+    return resolver.bind(parse_pattern(text))
+
+
+def _count_after(excluded: tuple[Template, ...], template: Template, rule: Rule, log: DiagnosticLog) -> int:
+    tests = tuple(map(Coverage, excluded))
+    hits = [0] * len(tests)
+    left = 0
+    for key in template.iter_keys():
+        segments = parse_key(key)
+        covering = [number for number, test in enumerate(tests) if test.bindings(segments) is not None]
+        left += not covering
+        for number in covering:
+            hits[number] += 1
+    for number, hit in enumerate(hits):
+        if not hit:
+            message = f"except {rule.excluded[number]!r} excludes none of the rule's keys"
+            hint = "write a pattern of whole keys, or except: {capture: [value, ...]}"
+            log.report("no-effect", message, rule.place, hint=hint)
+    return left
+
+
+def make_resolver(
+    domains: Mapping[str, Any] | None,
+    shapes: Iterable[str],
+    log: DiagnosticLog,
+    max_keys_per_rule: int = MAX_KEYS_PER_RULE,
+) -> Resolver:
+    """Return the resolver for domains as plain data (as in a document) and the texts of shapes."""
+    if isinstance(shapes, str):
+        raise UsageError(f"shapes is the text {shapes!r} where a list of patterns is meant")
+    node = node_of(domains or {}, "<domains>", log)
+    known = DomainSet(read_domains(node, "<domains>", log) if node is not None else ())
+    check_parents(known, log)
+    parsed = []
+    for text in shapes:
+        try:
+            parsed.append(parse_pattern(text))
+        except PatternSyntaxError as error:
+            report_syntax(error, Place("<shapes>"), log)
+    check_shapes(parsed, known, Place("<shapes>"), log)
+    return Resolver(known, parsed, lenient=log.lenient, max_keys=max_keys_per_rule)
+
+
+def rules_of(patterns: Mapping[str, Any], section: str, log: DiagnosticLog) -> list[Rule]:
+    """Read pattern texts with values, short or long form, as the rules of one section."""
+    rules: list[Rule] = []
+    for text, value in patterns.items():
+        if type(value) in _SCALARS and text[:1] != "!":
+            rules.append(Rule(section, text, value, NO_PLACE, 0, len(rules)))
+            continue
+        node = node_of(value, NO_PLACE.file, log)
+        if node is None:
+            continue
+        rule = read_rule(section, MapEntry(text, NO_MARK, node), NO_PLACE, len(rules), log)
+        if rule is not None:
+            rules.append(rule)
+    return rules
+
+
+def plan_patterns(
+    patterns: Mapping[str, Any],
+    domains: Mapping[str, Any] | None = None,
+    shapes: Iterable[str] = (),
+    section: str = "patterns",
+) -> Plan:
+    """Plan pattern texts with values under ``domains`` given as plain data; raise `CompilationError`."""
+    log = DiagnosticLog()
+    resolver = make_resolver(domains, shapes, log)
+    plan = plan_rules(rules_of(patterns, section, log), resolver, log, (section,))
+    log.raise_if_errors()
+    return plan
+
+
+def clear_caches() -> None:
+    """Forget everything that speeds up a second run in the same process: the parsed segments of patterns.
+
+    Domains, factors and tables of suffixes belong to one resolver or one expansion and are never kept longer.
+    """
+    clear_pattern_cache()

@@ -1,0 +1,106 @@
+"""Collecting diagnostics: strict or lenient, at most 200, each with its source line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Final
+
+from strataregula.errors import CompilationError
+from strataregula.model import Diagnostic, Place, Severity
+
+__all__ = ["LENIENT_CODES", "MAX_DIAGNOSTICS", "DiagnosticLog", "closest", "did_you_mean"]
+
+MAX_DIAGNOSTICS: Final = 200
+LENIENT_CODES: Final = frozenset(
+    {
+        "conflict",
+        "domain-values",
+        "duplicate-key",
+        "duplicate-value",
+        "empty-domain",
+        "key-type",
+        "no-keys",
+        "questioned-name",
+        "undefined-domain",
+    }
+)
+_MAX_COMPARED: Final = 2_000
+
+
+class DiagnosticLog:
+    """Collects the problems of one compilation.
+
+    ``lenient`` turns the problems of `LENIENT_CODES` into warnings. Sources are registered with
+    `add_source`, so that a diagnostic can show the line it points at.
+    """
+
+    def __init__(self, *, lenient: bool = False) -> None:
+        self.lenient = lenient
+        self._errors: list[Diagnostic] = []
+        self._warnings: list[Diagnostic] = []
+        self._sources: dict[str, str] = {}
+        self._lines: dict[str, list[str]] = {}
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The first 200 errors."""
+        return tuple(self._errors)
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """The first 200 warnings."""
+        return tuple(self._warnings)
+
+    def add_source(self, file: str, text: str) -> None:
+        """Remember the text of ``file`` for the source lines of diagnostics."""
+        self._sources[file] = text
+        self._lines.pop(file, None)
+
+    def report(self, code: str, message: str, place: Place, *, hint: str = "", width: int = 1) -> None:
+        """Add one problem; ``width`` is the number of characters to underline. Past the limit nothing is added."""
+        lenient = self.lenient and code in LENIENT_CODES
+        severity = Severity.WARNING if lenient else Severity.ERROR
+        kept = self._warnings if lenient else self._errors
+        if len(kept) >= MAX_DIAGNOSTICS:
+            return
+        line = self._line(place)
+        width = max(1, min(width, len(line) - place.column + 1))
+        kept.append(Diagnostic(code, message, place, severity, line, width, hint))
+
+    def column_of(self, text: str, place: Place) -> int:
+        """Return the column where ``text`` begins at ``place``, after its quote if there is one; 0 when it is not there as it is."""
+        line = self._line(place)
+        start = place.column - 1
+        if line.startswith(text, start):
+            return start + 1
+        quoted = line[start : start + 1] in {"'", '"'} and line.startswith(text, start + 1)
+        return start + 2 if quoted else 0
+
+    def raise_if_errors(self) -> None:
+        """Raise one `CompilationError` with every problem, errors first, when there is any error."""
+        if self._errors:
+            raise CompilationError([*self._errors, *self._warnings][:MAX_DIAGNOSTICS])
+
+    def _line(self, place: Place) -> str:
+        if not place.line or place.file not in self._sources:
+            return ""
+        lines = self._lines.get(place.file)
+        if lines is None:
+            lines = self._lines[place.file] = self._sources[place.file].split("\n")
+        return lines[place.line - 1].rstrip("\r") if place.line <= len(lines) else ""
+
+
+def closest(name: str, known: Iterable[str], *, limit: int = 3) -> tuple[str, ...]:
+    """Return at most ``limit`` of the ``known`` names that look like ``name``, the most alike first.
+
+    The first 2,000 names are compared, so the answer takes a bounded time.
+    """
+    candidates = [candidate for _, candidate in zip(range(_MAX_COMPARED), known, strict=False)]
+    return tuple(get_close_matches(name, candidates, n=limit, cutoff=0.6))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``did you mean 'x'?`` or an empty text."""
+    near = closest(name, known, limit=1)
+    return f"did you mean {near[0]!r}?" if near else ""
