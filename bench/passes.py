@@ -7,11 +7,11 @@ log at once, and remembers per benchmark how its time is taken, so that all proc
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bench.clock import Clock
-from bench.estimates import estimate, process_value, reference_speed
+from bench.estimates import LOG_METRICS, estimate, process_value, reference_speed
 from bench.executor import Executor, Task
 from bench.model import (
     BenchmarkSpec,
@@ -22,15 +22,11 @@ from bench.model import (
     ProcessRun,
     Verdict,
 )
-from bench.policy import ratio_metric
 from bench.progress import Progress
-from bench.schedule import run_rounds
+from bench.schedule import Judge, run_rounds
 from bench.store.runs import RunLog
 
-Judge = Generator[int, Sequence[float], Decision]
-
 SHOWN_PROCESSES = 5
-UNJUDGED_PROCESSES = 2
 BASELINE_PROCESSES = 20
 MEMORY_PROCESSES = {"peak": 2, "rss": 3}
 
@@ -74,13 +70,17 @@ class Session:
         self.runs[spec.id, metric].append(outcome)
         return outcome
 
-    def estimates(self, metric: str, tolerances: Mapping[str, float]) -> dict[str, Estimate]:
-        """Per benchmark the estimate of one metric, in seconds of this run's reference for ratio metrics."""
-        reference = reference_speed([run for runs in self.runs.values() for run in runs])
+    def everything(self) -> list[ProcessRun]:
+        """All processes of this run that gave a measurement, in the order of the benchmarks."""
+        return [run for runs in self.runs.values() for run in runs]
+
+    def estimates(self, tolerance: Callable[[str], float]) -> dict[tuple[str, str], Estimate]:
+        """(benchmark, metric) -> estimate; ``tolerance(benchmark)`` decides what deserves a remark."""
+        reference = reference_speed(self.everything())
         return {
-            name: estimate(runs, reference, tolerances[name])
-            for (name, measured), runs in self.runs.items()
-            if measured == metric and name not in self.failures
+            (name, metric): estimate(runs, reference, tolerance(name))
+            for (name, metric), runs in self.runs.items()
+            if name not in self.failures
         }
 
 
@@ -120,7 +120,7 @@ def record_passes(
     session: Session, specs: Mapping[str, BenchmarkSpec], metrics: Sequence[str], between: Callable[[], None]
 ) -> None:
     """Sample to the maximum for a baseline: two passes over the suite, memory after the first."""
-    ratios = [metric for metric in metrics if ratio_metric(metric)]
+    ratios = [metric for metric in metrics if metric in LOG_METRICS]
     for half in (range(BASELINE_PROCESSES // 2), range(BASELINE_PROCESSES // 2, BASELINE_PROCESSES)):
         if half.start:
             for metric in MEMORY_PROCESSES:

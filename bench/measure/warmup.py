@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 from dataclasses import dataclass
 from time import perf_counter, sleep, thread_time
 
@@ -23,11 +24,16 @@ class ForkedBack(RuntimeError):  # noqa: N818  -- a state of affairs, raised in 
 
 @dataclass(frozen=True, slots=True)
 class WarmUp:
-    """What warming up showed: calls made, seconds of a fast call, best share of CPU time in wall time."""
+    """What warming up showed: calls made, seconds of a fast call, and whether calls wait.
+
+    ``cpu_share`` is the best burst's share of CPU time in wall time, ``waits`` how often a call gave up the CPU
+    by itself. A busy host lowers the first and not the second, so only both together mean a call that waits.
+    """
 
     calls: int
     call_s: float
     cpu_share: float
+    waits: float
 
 
 class _ForkWatch:
@@ -59,11 +65,11 @@ def warm_up(target: Target, *, min_s: float = MIN_SECONDS, max_s: float = MAX_SE
     """Call the target until it had at least 5 calls and ``min_s`` seconds, or ``max_s`` seconds.
 
     ``call_s`` is the fastest of the later bursts, because a burst that the host interrupted says nothing of
-    the call; ``cpu_share`` is the best burst for the same reason: only code that really waits is below 0.95
-    in every burst.
+    the call.
     """
     calls, burst, fastest, share = 0, 1, float("inf"), 0.0
     forks = _ForkWatch()
+    switches = _voluntary_switches()
     start = perf_counter()
     while True:
         cpu = thread_time()
@@ -75,9 +81,15 @@ def warm_up(target: Target, *, min_s: float = MIN_SECONDS, max_s: float = MAX_SE
         share = max(share, cpu / wall if wall > 0 else 1.0)
         elapsed = perf_counter() - start
         if (elapsed >= min_s and calls >= MIN_CALLS) or elapsed >= max_s:
-            return WarmUp(calls, fastest, min(share, 1.0))
+            waits = (_voluntary_switches() - switches) / calls
+            return WarmUp(calls, fastest, min(share, 1.0), waits)
         if wall < 0.002:
             burst *= 2
+
+
+def _voluntary_switches() -> int:
+    """Context switches of this thread that it asked for (getrusage(2), ru_nvcsw); of the process on macOS."""
+    return resource.getrusage(getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)).ru_nvcsw
 
 
 def quiet_collector() -> None:

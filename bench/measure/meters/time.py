@@ -17,6 +17,7 @@ BLOCK_SECONDS = 0.0007
 """Between 0.5 and 1 ms: there the ratio of two neighbouring blocks spreads 1-2 %, at 10 ms 4-11 %."""
 LONG_CALL_SECONDS = 0.002
 WAITING_SHARE = 0.95
+WAITS_A_CALL = 0.5
 MIN_BLOCKS = 50
 MIN_LONG_CALLS = 8
 MIN_TURNS = 20
@@ -65,7 +66,8 @@ def choose_method(warm: WarmUp) -> Method:
     """Blocks for short calls; beside the reference for long ones that compute, turns for long ones that wait."""
     if warm.call_s <= LONG_CALL_SECONDS:
         return Method.BLOCKS
-    return Method.CONCURRENT if warm.cpu_share >= WAITING_SHARE else Method.TURNS
+    waits = warm.cpu_share < WAITING_SHARE and warm.waits >= WAITS_A_CALL
+    return Method.TURNS if waits else Method.CONCURRENT
 
 
 def _blocks(target: Target, task: TimeTask, warm: WarmUp) -> Samples:
