@@ -1,0 +1,160 @@
+import math
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.errors import MeasurementError
+from bench.estimates import estimate, process_value, reference_cv, reference_shift, reference_speed
+from bench.model import Block, Method, ProcessRun
+
+
+def blocks(*pairs):
+    return tuple(Block(subject, reference) for subject, reference in pairs)
+
+
+def run(pairs=(), *, metric="time", process=0, values=(), method=Method.BLOCKS, share=0.0):
+    return ProcessRun(
+        "bench_x.py::f", metric, process, 0, method, blocks(*pairs), tuple(values), empty_loop_share=share
+    )
+
+
+def steady(process, level=1.0, count=60, metric="time", method=Method.BLOCKS, share=0.0):
+    rng = random.Random(process)
+    pairs = []
+    for _ in range(count):
+        host = rng.choice([1e-6, 2e-6])  # the host's two speeds hit subject and reference alike
+        pairs.append((level * host * rng.uniform(0.99, 1.01), host))
+    return run(pairs, metric=metric, process=process, method=method, share=share)
+
+
+def test_a_process_is_the_log_of_the_median_ratio():
+    assert process_value(run([(2.0, 1.0), (9.0, 3.0), (400.0, 4.0)])) == pytest.approx(math.log(3.0))
+
+
+def test_tails_are_quantiles_of_single_calls():
+    pairs = [(float(i), 1.0) for i in range(1, 102)]
+    assert process_value(run(pairs, metric="p95")) == pytest.approx(math.log(96.0))
+    assert process_value(run(pairs, metric="p99")) == pytest.approx(math.log(100.0))
+
+
+def test_memory_is_a_plain_number():
+    assert process_value(run(metric="peak", values=[4096.0])) == 4096.0
+    assert process_value(run(metric="rss", values=[1.0, 3.0, 8.0])) == 3.0
+
+
+def test_blocks_without_time_are_left_out():
+    assert process_value(run([(-1e-9, 1.0), (1.0, 0.0), (math.nan, 1.0), (2.0, 1.0)])) == pytest.approx(math.log(2))
+
+
+@pytest.mark.parametrize("lost", [run(), run([(0.0, 1.0)]), run(metric="peak"), run(metric="peak", values=[math.nan])])
+def test_a_process_without_samples_is_an_error_that_names_it(lost):
+    with pytest.raises(MeasurementError, match=r"bench_x\.py::f: process 1 returned no usable sample"):
+        process_value(lost)
+
+
+def test_an_estimate_needs_a_process():
+    with pytest.raises(MeasurementError, match="at least one process"):
+        estimate([], 1.0, 0.1)
+
+
+def test_seconds_are_the_mean_of_logs_times_the_reference():
+    runs = [run([(2.0, 1.0)]), run([(8.0, 1.0)])]
+    found = estimate(runs, 1e-3, 0.10)
+    assert found.processes == pytest.approx((math.log(2), math.log(8)))
+    assert found.value == pytest.approx(4e-3)
+    assert (found.unit, found.metric, found.method, found.varies) == ("s", "time", Method.BLOCKS, False)
+
+
+def test_calls_that_wait_are_in_seconds_already():
+    found = estimate([run([(0.25, 1.0)], method=Method.TURNS)], 1e-3, 0.10)
+    assert found.value == pytest.approx(0.25)
+    assert found.remarks == ("waits instead of computing: wall-clock time of whole calls",)
+
+
+def test_memory_that_differs_varies():
+    same = estimate([run(metric="peak", values=[100.0]), run(metric="peak", values=[100.0])], 1.0, 0.1)
+    other = estimate([run(metric="peak", values=[100.0]), run(metric="peak", values=[108.0])], 1.0, 0.1)
+    assert (same.value, same.unit, same.varies) == (100.0, "B", False)
+    assert (other.value, other.varies) == (104.0, True)
+    assert estimate([run(metric="growth", values=[1.0])], 1.0, 0.1).unit == ""
+
+
+def test_steady_samples_get_no_remark():
+    assert estimate([steady(process) for process in range(5)], 1e-6, 0.10).remarks == ()
+
+
+def test_few_expensive_calls_are_said():
+    runs = [run([(1.0, 1.0)] * 45 + [(5.0, 1.0)] * 15 + [(1.0, 1.0)] * 20, process=k) for k in range(5)]
+    assert any("few calls" in remark for remark in estimate(runs, 1e-6, 0.10).remarks)
+
+
+def test_a_disturbed_host_is_not_mistaken_for_expensive_calls():
+    runs = [run([(1.0, 1.0)] * 40 + [(30.0, 30.0)] * 4, process=k) for k in range(5)]
+    assert estimate(runs, 1e-6, 0.10).remarks == ()
+
+
+@pytest.mark.parametrize(("end", "words"), [(1.3, "30% slower"), (1 / 1.3, "30% faster")])
+def test_drift_within_processes_is_said(end, words):
+    runs = [run([(1.0, 1.0)] * 20 + [(math.sqrt(end), 1.0)] * 20 + [(end, 1.0)] * 20, process=k) for k in range(5)]
+    assert f"not steady: {words} at the end of a process than at its start" in estimate(runs, 1e-6, 0.10).remarks
+
+
+def test_drift_of_one_process_among_calm_ones_is_not_proved():
+    wild = run([(1.0, 1.0)] * 20 + [(2.0, 1.0)] * 40, process=4)
+    assert estimate([*(steady(k) for k in range(4)), wild], 1e-6, 0.10).remarks == ()
+
+
+def test_too_few_blocks_show_no_drift():
+    assert estimate([run([(1.0, 1.0)] * 2 + [(2.0, 1.0)] * 2)] * 2, 1e-6, 0.5).remarks == ()
+
+
+def test_an_empty_loop_is_said():
+    remarks = estimate([steady(k, share=0.35) for k in range(3)], 1e-6, 0.10).remarks
+    assert remarks == ("35% of the time is the empty loop: let one call do more",)
+
+
+def test_tails_are_not_expected_to_be_steady():
+    pairs = [(1.0, 1.0)] * 80 + [(9.0, 1.0)] * 40
+    assert estimate([run(pairs, metric="p95", process=k) for k in range(3)], 1.0, 0.1).remarks == ()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.floats(min_value=0.5, max_value=4), min_size=1, max_size=20), st.floats(min_value=0.01, max_value=100))
+def test_the_speed_of_the_host_cancels(ratios, host):
+    usual = run([(ratio, 1.0) for ratio in ratios])
+    today = run([(ratio * host, host) for ratio in ratios])
+    assert process_value(today) == pytest.approx(process_value(usual), abs=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(min_value=0.1, max_value=10))
+def test_twice_the_work_is_log_two(level):
+    pair = [process_value(steady(1, level * factor)) for factor in (1, 2)]
+    assert pair[1] - pair[0] == pytest.approx(math.log(2))
+
+
+def test_reference_speed_is_its_fifth_percentile():
+    assert reference_speed([run([(1.0, float(i)) for i in range(1, 102)])]) == pytest.approx(6.0)
+    assert math.isnan(reference_speed([]))
+
+
+def test_reference_of_a_waiting_call_counts_for_nothing():
+    waiting = run([(1.0, 1.0)] * 9, method=Method.TURNS)
+    assert math.isnan(reference_speed([waiting]))
+    assert reference_speed([waiting, run([(1.0, 5e-6)])]) == 5e-6
+    assert reference_speed([run([(1.0, 7e-6)], method=Method.CONCURRENT)]) == 7e-6
+
+
+def test_host_noise():
+    assert reference_cv([run([(1.0, 1.0), (1.0, 3.0)])]) == pytest.approx(math.sqrt(2) / 2)
+    assert reference_cv([run([(1.0, 1.0)])]) is None
+    assert reference_cv([]) is None
+
+
+def test_host_shift_goes_by_rounds_not_by_benchmarks():
+    first = [run([(1.0, 1.0)] * 4, process=k) for k in range(2)] + [run([(1.0, 1.2)] * 4, process=2)]
+    assert reference_shift([*first, *first]) == pytest.approx(1.2)
+    assert reference_shift([]) is None
+    assert reference_shift([run([(1.0, 1.0)] * 2)]) is None
