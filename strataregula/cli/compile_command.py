@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from strataregula.cli.options import compiled_sources, examples, shared_options
-from strataregula.cli.output import open_output, same_file
+from strataregula.cli.output import same_file, write_output
 from strataregula.errors import UsageError, visible
 
 __all__ = ["command"]
@@ -44,6 +44,5 @@ def command(
     if out is not None and any(same_file(out, file) for file in files):
         raise UsageError(f"--out {visible(out)} is one of the sources and would be overwritten")
     compiled = compiled_sources(files, lenient=lenient)
-    with open_output(out) as file:
-        write(compiled, file, format_name, section)
+    write_output(out, lambda file: write(compiled, file, format_name, section))
     return 0

@@ -78,6 +78,6 @@ def compiled_sources(files: tuple[str, ...], *, lenient: bool) -> CompiledConfig
 
     invocation = click.get_current_context().ensure_object(Invocation)
     invocation.has_run = True
-    compiled = ConfigCompiler(lenient=lenient).compile(*files)
+    compiled = ConfigCompiler(strict=not lenient).compile(*files)
     invocation.diagnostics += compiled.warnings
     return compiled

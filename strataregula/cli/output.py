@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from strataregula.core.documents import write_atomically
 from strataregula.errors import OutputError
 from strataregula.model import Diagnostic
 
-__all__ = ["abandon_standard_output", "open_output", "print_diagnostics", "same_file", "standard_output"]
+__all__ = ["abandon_standard_output", "print_diagnostics", "same_file", "standard_output", "write_output"]
 
 
 @contextlib.contextmanager
@@ -46,59 +45,27 @@ def abandon_standard_output() -> None:
         os.close(nowhere)
 
 
-@contextlib.contextmanager
-def open_output(target: str | None) -> Iterator[TextIO]:
-    """Yield a text file for ``target``, standard output for None or ``-``.
+def write_output(target: str | None, produce: Callable[[TextIO], object]) -> None:
+    """Let ``produce`` write to ``target``: a file, or standard output for None and ``-``.
 
-    A file appears under its name only when everything was written and is on disk: the text goes to a
-    temporary file in the same folder, which then replaces the old one and keeps its permissions. Links are
-    followed, devices and pipes written directly. Raise `OutputError`.
+    A file appears under its name only when everything was written; devices and pipes are written directly.
+    Raise `OutputError`, or `BrokenPipeError` when the reader has gone.
     """
     if target is None or target == "-":
         with standard_output() as file:
-            yield file
+            produce(file)
         return
+    path = Path(target)
     try:
-        path = Path(target).resolve()
-        special = path.exists() and not path.is_file()
-        with _direct(path) if special else _replacing(path) as file:
-            yield file
+        if path.exists() and not path.is_file() and not path.is_dir():
+            with path.open("w", encoding="utf-8", newline="\n") as file:
+                produce(file)
+        else:
+            write_atomically(path, produce)
     except BrokenPipeError:
         raise
     except OSError as error:
         raise OutputError(target, error.strerror or str(error)) from None
-
-
-@contextlib.contextmanager
-def _direct(path: Path) -> Iterator[TextIO]:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        yield file
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[TextIO]:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".strataregula-", suffix=".tmp")
-    temporary = Path(name)
-    try:
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123  -- a descriptor
-            yield file
-            file.flush()
-            temporary.chmod(_permissions(path))
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-
-
-def _permissions(path: Path) -> int:
-    """Return those of the file that is replaced, or those that any new file gets."""
-    with contextlib.suppress(FileNotFoundError):
-        return stat.S_IMODE(path.stat().st_mode)
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 def same_file(first: str, second: str) -> bool:

@@ -7,7 +7,9 @@ raises for bad input.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -88,27 +90,33 @@ class MemoryFiles:
 
 
 def write_atomically(path: str | os.PathLike[str], produce: Callable[[TextIO], object]) -> None:
-    """Let ``produce`` write a text file and put it at ``path`` in one step; on any failure nothing is left behind.
+    """Let ``produce`` write a text file and put it at ``path`` in one step.
 
-    Raise `OSError` when the folder cannot be written.
+    The text is on disk before it replaces the old file, whose permissions it keeps; links are followed. On
+    any failure nothing is left behind. Raise `OSError` when the folder cannot be written.
     """
-    target = Path(path)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    target = Path(path).resolve()
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".strataregula-", suffix=".part")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             produce(file)
-        temporary.chmod(0o666 & ~_umask())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(_permissions(target))
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
-def _umask() -> int:
+def _permissions(path: Path) -> int:
+    """Return those of the file that is replaced, or those that any new file gets."""
+    with contextlib.suppress(FileNotFoundError):
+        return stat.S_IMODE(path.stat().st_mode)
     mask = os.umask(0o022)
     os.umask(mask)
-    return mask
+    return 0o666 & ~mask
 
 
 def read_sources(sources: tuple[Source, ...], log: DiagnosticLog, files: Files) -> list[Document]:

@@ -33,6 +33,7 @@ from strataregula.core.segments import (
     Question,
     Segment,
     Star,
+    specificity,
 )
 from strataregula.errors import PatternSyntaxError
 
@@ -175,7 +176,7 @@ class _Entry:
     def of(cls, index: int, pattern: str | Pattern) -> _Entry:
         parsed = parse_pattern(pattern) if isinstance(pattern, str) else pattern
         _refuse_ambiguous_repeats(parsed)
-        match = Match(parsed.source or str(parsed), index, _specificity(parsed))
+        match = Match(parsed.source or str(parsed), index, specificity(parsed))
         return cls(parsed, match, bool(parsed.captures))
 
     def bound(self, segments: Sequence[str]) -> Match | None:
@@ -188,19 +189,6 @@ class _Entry:
                 if bindings.setdefault(name, value) != value:
                     return None
         return replace(self.match, bindings=MappingProxyType(bindings))
-
-
-def _specificity(pattern: Pattern) -> tuple[int, int, int, int]:
-    deep = free = constrained = literal = 0
-    for segment in pattern.segments:
-        if segment.is_any_depth:
-            deep += 1
-        elif segment.parts == _WHOLE:
-            free += 1
-        else:
-            constrained += segment.literal is None
-            literal += sum(len(part.text) for part in flattened(segment.parts) if isinstance(part, Literal))
-    return -deep, -free, -constrained, literal
 
 
 def _refuse_ambiguous_repeats(pattern: Pattern) -> None:

@@ -17,7 +17,7 @@ from strataregula.core.layers import check_shapes, read_rule, report_syntax
 from strataregula.core.nodes import NO_MARK, MapEntry, node_of
 from strataregula.core.pattern import clear_pattern_cache, parse_key, parse_pattern
 from strataregula.core.resolver import MAX_KEYS_PER_RULE, BindError, Resolver
-from strataregula.core.segments import Literal, Pattern, Star
+from strataregula.core.segments import specificity
 from strataregula.core.templates import Template
 from strataregula.diagnostics import DiagnosticLog
 from strataregula.errors import PatternSyntaxError, UsageError
@@ -33,7 +33,6 @@ __all__ = [
     "plan_patterns",
     "plan_rules",
     "rules_of",
-    "specificity",
 ]
 
 MAX_KEYS: Final = 10_000_000
@@ -70,27 +69,6 @@ class Plan:
     def count(self) -> int:
         """How many keys all sections make, overlaps counted twice."""
         return sum(section.count for section in self.sections)
-
-
-def specificity(pattern: Pattern) -> tuple[int, int, int, int]:
-    """Return a tuple that is greater for the more specific pattern (see the module's docstring for the order)."""
-    deep = free = constrained = characters = 0
-    for segment in pattern.segments:
-        parts = segment.parts
-        if len(parts) == 1:
-            part = parts[0]
-            if type(part) is Literal:
-                characters += len(part.text)
-            elif type(part) is Star:
-                free += 1
-            else:
-                constrained += 1
-        elif parts:
-            constrained += 1
-            characters += sum(len(part.text) for part in parts if isinstance(part, Literal))
-        else:
-            deep += 1
-    return -deep, -free, -constrained, characters
 
 
 def plan_rules(

@@ -27,6 +27,7 @@ __all__ = [
     "format_pattern",
     "glob_matches",
     "quote_segment",
+    "specificity",
 ]
 
 
@@ -228,6 +229,31 @@ def _format_range(low: str, high: str) -> str:
 
 def _escaped(text: str, special: str) -> str:
     return "".join("\\" + character if character in special else character for character in text)
+
+
+def specificity(pattern: Pattern) -> tuple[int, int, int, int]:
+    """Return a tuple that is greater for the more specific pattern.
+
+    Compared from left to right: fewer ``**``, fewer free ``*``, fewer other segments that are not literal,
+    more literal characters.
+    """
+    deep = free = constrained = characters = 0
+    for segment in pattern.segments:
+        parts = segment.parts
+        if len(parts) == 1:
+            part = parts[0]
+            if type(part) is Literal:
+                characters += len(part.text)
+            elif type(part) is Star:
+                free += 1
+            else:
+                constrained += 1
+        elif parts:
+            constrained += 1
+            characters += sum(len(part.text) for part in parts if isinstance(part, Literal))
+        else:
+            deep += 1
+    return -deep, -free, -constrained, characters
 
 
 def quote_segment(text: str) -> str:
