@@ -223,6 +223,7 @@ def _judges(
             continue
         if metric == "time":
             session.methods[name] = Method(record.method)
+            session.calibrations[name] = record.calibration
         base = BaseSample(record.processes, record.calibratable, _seconds_per_unit(record))
         judges[name] = judge(rule_for(settings, spec, gating, metric), base)
     return judges
@@ -356,6 +357,7 @@ def _stored(own: Estimate, tolerance: float) -> MetricRecord:
         method=own.method.value,
         calibratable=own.metric not in LOG_METRICS or is_calibratable(own.processes, tolerance),
         varies=own.varies,
+        calibration=own.calibration,
     )
 
 

@@ -132,6 +132,20 @@ ProcessOutcome = ProcessRun | ProcessFailure
 
 
 @dataclass(frozen=True, slots=True)
+class Calibration:
+    """How one benchmark's time follows the host's speed, as read from the reference beside it.
+
+    On a host whose cores are shared, the reference takes up to twice as long for seconds at a stretch, and not
+    every kind of code is slowed by the same factor: when the reference takes ``r`` times as long, this
+    benchmark takes ``r ** sensitivity`` times as long. ``reference_s`` is the speed of the reference (seconds
+    per iteration) that ratios are stated for. The default, 1, is a plain ratio.
+    """
+
+    sensitivity: float = 1.0
+    reference_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """One metric of one benchmark on one side.
 
@@ -148,6 +162,7 @@ class Estimate:
     method: Method = Method.BLOCKS
     varies: bool = False
     remarks: tuple[str, ...] = ()
+    calibration: Calibration = Calibration()
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +243,7 @@ class MetricRecord:
     method: str = Method.BLOCKS.value
     calibratable: bool = True
     varies: bool = False
+    calibration: Calibration = Calibration()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bench.clock import Clock
-from bench.estimates import LOG_METRICS, estimate, process_value, reference_speed
+from bench.estimates import LOG_METRICS, PLAIN, estimate, fit_calibration, process_value, reference_speed
 from bench.executor import Executor, Task
 from bench.model import (
     BenchmarkSpec,
+    Calibration,
     Decision,
     Estimate,
     Method,
@@ -42,6 +43,7 @@ class Session:
     budget_s: float
     task: Task = Task("time", 0)
     methods: dict[str, Method] = field(default_factory=dict)
+    calibrations: dict[str, Calibration] = field(default_factory=dict)
     runs: dict[tuple[str, str], list[ProcessRun]] = field(default_factory=lambda: defaultdict(list))
     failures: dict[str, ProcessFailure] = field(default_factory=dict)
     started: float = field(init=False)
@@ -70,6 +72,10 @@ class Session:
         self.runs[spec.id, metric].append(outcome)
         return outcome
 
+    def calibration(self, name: str, metric: str) -> Calibration:
+        """How the time of this benchmark follows the host; a plain ratio for every other metric."""
+        return self.calibrations.get(name, PLAIN) if metric == "time" else PLAIN
+
     def everything(self) -> list[ProcessRun]:
         """All processes of this run that gave a measurement, in the order of the benchmarks."""
         return [run for runs in self.runs.values() for run in runs]
@@ -78,7 +84,7 @@ class Session:
         """(benchmark, metric) -> estimate; ``tolerance(benchmark)`` decides what deserves a remark."""
         reference = reference_speed(self.everything())
         return {
-            (name, metric): estimate(runs, reference, tolerance(name))
+            (name, metric): estimate(runs, reference, tolerance(name), self.calibration(name, metric))
             for (name, metric), runs in self.runs.items()
             if name not in self.failures
         }
@@ -97,7 +103,7 @@ def ratio_pass(
 
     def draw(name: str, process: int) -> float | None:
         run = session.measure(specs[name], metric, process)
-        return None if run is None else process_value(run)
+        return None if run is None else process_value(run, session.calibration(name, metric))
 
     session.progress.begin(_title(metric), None)
     try:
@@ -133,6 +139,7 @@ def record_passes(
                 for metric in ratios:
                     session.measure(spec, metric, process)
         session.progress.end()
+    session.calibrations |= {name: fit_calibration(session.runs[name, "time"]) for name in specs}
 
 
 def _title(metric: str) -> str:

@@ -10,7 +10,10 @@ from __future__ import annotations
 REFERENCE_VERSION = "1"
 """Part of the stable environment: with another kernel, ratios mean something else."""
 
-_WORDS = tuple(f"{chr(97 + i % 26)}{i * 7919 % 1009:03d}" for i in range(48))
+_WORDS = tuple(f"{chr(97 + i % 26)}{i * 7919 % 1009:03d}" for i in range(24))
+
+
+_STEPS = 70
 
 
 class _Tally:
@@ -37,4 +40,6 @@ def reference_kernel() -> int:
     for key in sorted(table):
         head, _, tail = key.partition(".")
         last = tally.add(table[key] + int(tail) + (last if head > "m" else 1))
+    for step in range(_STEPS):
+        last = tally.add(step * step % 7 + last)
     return last

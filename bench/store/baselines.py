@@ -22,7 +22,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from bench.errors import DamagedFileError, StoreError
-from bench.model import Baseline, BaselineEntry, MetricRecord
+from bench.model import Baseline, BaselineEntry, Calibration, MetricRecord
 from bench.store.atomic import atomic_write, unwritable
 from bench.store.documents import Step, convert, decode_object, upgrade
 
@@ -121,6 +121,8 @@ class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     method: str
     calibratable: bool
     varies: bool
+    sensitivity: float = 1.0
+    reference_s: float | None = None
 
 
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -162,6 +164,7 @@ def _entry_from(benchmark: str, machine: str, entry: _Entry) -> BaselineEntry:
             method=record.method,
             calibratable=record.calibratable,
             varies=record.varies,
+            calibration=Calibration(record.sensitivity, record.reference_s),
         )
         for name, record in entry.metrics.items()
     }
@@ -215,7 +218,8 @@ def _entry_document(entry: BaselineEntry) -> dict[str, Any]:
 
 
 def _record_document(record: MetricRecord, benchmark: str) -> dict[str, Any]:
-    numbers = (record.value, *record.processes)
+    calibration = record.calibration
+    numbers = (record.value, *record.processes, calibration.sensitivity, calibration.reference_s or 1.0)
     if not all(math.isfinite(number) for number in numbers):
         raise StoreError(f"{benchmark}: a measured number is not finite; nothing was stored")
     return {
@@ -225,7 +229,15 @@ def _record_document(record: MetricRecord, benchmark: str) -> dict[str, Any]:
         "method": record.method,
         "calibratable": record.calibratable,
         "varies": record.varies,
+        **_calibration_document(calibration),
     }
+
+
+def _calibration_document(calibration: Calibration) -> dict[str, Any]:
+    """Nothing for a metric that is not divided by the reference."""
+    if calibration.reference_s is None:
+        return {}
+    return {"sensitivity": _rounded(calibration.sensitivity), "reference_s": _rounded(calibration.reference_s)}
 
 
 def _rounded(number: float) -> float | int:
