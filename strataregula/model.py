@@ -252,6 +252,8 @@ class Explanation:
 
     def _render_absent(self) -> str:
         lines = [f"{visible(self.key)} is not compiled: {visible(self.reason)}"]
+        if self.winner:
+            lines.append(f"  removed {_render_candidate(self.winner)}")
         if self.nearest:
             lines.append(f"  nearest {_render_candidate(self.nearest)}")
         if self.near:

@@ -6,9 +6,11 @@ be read or written, 70 a fault of strataregula itself, 130 interrupted, 141 the 
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Final
 
@@ -30,6 +32,16 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  -- click's signature
         return list(_COMMANDS)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            near = get_close_matches(args[0], _COMMANDS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"the commands are: {', '.join(_COMMANDS)}"
+            ctx.fail(f"no command {visible(args[0])!r}; {hint}")
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
@@ -85,9 +97,13 @@ def _run(arguments: list[str], invocation: Invocation) -> int:
         invocation.diagnostics += [one for one in error.diagnostics if isinstance(one, Diagnostic)]
         return _failed(error, invocation)
     except StrataregulaError as error:
-        name = type(error).__name__
-        invocation.diagnostics.append(Diagnostic(name, str(error), Place("strataregula")))
+        invocation.diagnostics.append(Diagnostic(_code(error), str(error), Place("strataregula")))
         return _failed(error, invocation)
+
+
+def _code(error: StrataregulaError) -> str:
+    """Return ``output-error`` for `OutputError` and so on: the codes of problems outside the sources."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
 
 
 def _failed(error: StrataregulaError, invocation: Invocation) -> int:

@@ -74,7 +74,6 @@ def rank(pattern):
     free = sum(segment.parts == (Star(),) for segment in segments)
     other = sum(segment.literal is None for segment in segments) - deep - free
     texts = [part for segment in segments for part in segment.parts]
-    texts += [part for capture in texts if isinstance(capture, Capture) for part in capture.glob]
     return -deep, -free, -other, sum(len(part.text) for part in texts if isinstance(part, Literal))
 
 
