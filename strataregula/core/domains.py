@@ -65,6 +65,7 @@ class DomainSet:
             if domain.parent:
                 self._children.setdefault(domain.parent, []).append(domain.name)
         self._lone: dict[str, Relation] = {}
+        self._independent: dict[tuple[str, ...], bool] = {}
 
     def _relation(self, name: str) -> Relation:
         """Build the relation of one domain with all its ancestors as columns."""
@@ -109,6 +110,24 @@ class DomainSet:
                 (name,), tuple((value,) for value in dict.fromkeys(values))
             )
         return relation
+
+    def independent(self, names: tuple[str, ...]) -> bool:
+        """Tell whether captures with these names multiply freely: none repeated, no two of one hierarchy."""
+        known = self._independent.get(names)
+        if known is None:
+            known = self._independent[names] = self._are_independent(names)
+        return known
+
+    def _are_independent(self, names: tuple[str, ...]) -> bool:
+        taken: set[str] = set()
+        for name in names:
+            found = self.find(name)
+            columns = found[0].names if found else (name,)
+            parts = {part for column in columns for part in column.split(".")}
+            if parts & taken:
+                return False
+            taken |= parts
+        return True
 
     def names(self) -> tuple[str, ...]:
         """Return every name that a capture may use."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import groupby, islice, repeat
+from itertools import groupby, islice
 from typing import Any, Final, NamedTuple
 
 from strataregula.core.coverage import Coverage, RuleIndex
@@ -22,7 +22,7 @@ from strataregula.core.planner import (
     rules_of,
 )
 from strataregula.core.resolver import MAX_KEYS_PER_RULE
-from strataregula.core.templates import SuffixTables
+from strataregula.core.templates import SharedTables
 from strataregula.core.values import same_value
 from strataregula.diagnostics import DiagnosticLog
 from strataregula.errors import UsageError
@@ -43,14 +43,14 @@ def expand(plan: Plan, log: DiagnosticLog | None = None) -> dict[str, dict[str, 
     are raised together as a `CompilationError`.
     """
     collected = log if log is not None else DiagnosticLog()
-    tables = SuffixTables()
+    tables = SharedTables()
     sections = {section.name: expand_section(section, collected, tables) for section in plan.sections}
     if log is None:
         collected.raise_if_errors()
     return sections
 
 
-def expand_section(section: SectionPlan, log: DiagnosticLog, tables: SuffixTables) -> dict[str, Any]:
+def expand_section(section: SectionPlan, log: DiagnosticLog, tables: SharedTables) -> dict[str, Any]:
     """Expand one section; a second pass in the order of precedence is made only when rules overlap or select."""
     entries: dict[str, Any] = {}
     settled = True
@@ -64,13 +64,21 @@ def expand_section(section: SectionPlan, log: DiagnosticLog, tables: SuffixTable
     return _Resolution(section, entries, log, tables).entries()
 
 
-def _make(planned: PlannedRule, into: dict[str, Any], tables: SuffixTables) -> None:
+def _make(planned: PlannedRule, into: dict[str, Any], tables: SharedTables) -> None:
     value = planned.rule.value
     if planned.excluded:
-        into.update(zip(_kept_keys(planned), repeat(value), strict=False))
+        into.update(dict.fromkeys(_kept_keys(planned), value))
         return
-    for prefix, tails in planned.template.blocks(tables):
-        into.update(zip(map(prefix.__add__, tails), repeat(value)))
+    for prefix, middles, suffix in planned.template.blocks(tables):
+        if not suffix:
+            for middle in middles:
+                into[prefix + middle] = value
+        elif not prefix:
+            for middle in middles:
+                into[middle + suffix] = value
+        else:
+            for middle in middles:
+                into[f"{prefix}{middle}{suffix}"] = value
 
 
 def _kept_keys(planned: PlannedRule) -> Iterator[str]:
@@ -116,7 +124,7 @@ class _Resolution:
     """The second pass over one section: precedence decides, equals with different values are conflicts."""
 
     def __init__(
-        self, section: SectionPlan, made: dict[str, Any], log: DiagnosticLog, tables: SuffixTables
+        self, section: SectionPlan, made: dict[str, Any], log: DiagnosticLog, tables: SharedTables
     ) -> None:
         self.section, self.made, self.log, self.tables = section, made, log, tables
         self.conflicts: dict[str, _Conflict] = {}
@@ -307,7 +315,7 @@ class _Stream:
         return [other for other in self.index.overlapping(self.rules[number].template) if other != number]
 
     def entries(self) -> Iterator[tuple[str, Any]]:
-        tables = SuffixTables()
+        tables = SharedTables()
         for number, planned in enumerate(self.rules):
             if planned.template.selects:
                 continue
@@ -316,8 +324,9 @@ class _Stream:
                 yield from self.contested(number, rivals)
             else:
                 value = planned.rule.value
-                for prefix, tails in planned.template.blocks(tables):
-                    yield from zip(map(prefix.__add__, tails), repeat(value))
+                for prefix, middles, suffix in planned.template.blocks(tables):
+                    for middle in middles:
+                        yield f"{prefix}{middle}{suffix}", value
 
     def contested(self, number: int, rivals: list[int]) -> Iterator[tuple[str, Any]]:
         planned = self.rules[number]

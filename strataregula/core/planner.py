@@ -18,6 +18,7 @@ from strataregula.core.nodes import NO_MARK, MapEntry, node_of
 from strataregula.core.pattern import clear_pattern_cache, parse_key, parse_pattern
 from strataregula.core.resolver import MAX_KEYS_PER_RULE, BindError, Resolver
 from strataregula.core.segments import specificity
+from strataregula.core.simple_rules import SimpleRules
 from strataregula.core.templates import Template
 from strataregula.diagnostics import DiagnosticLog
 from strataregula.errors import PatternSyntaxError, UsageError
@@ -83,8 +84,14 @@ def plan_rules(
     ``sections`` gives the order of the sections and names the empty ones.
     """
     by_section: dict[str, list[PlannedRule]] = {name: [] for name in sections}
+    simple = SimpleRules(resolver)
     for rule in rules:
-        planned = _plan_rule(rule, resolver, log)
+        bound = None if rule.where or rule.unless or rule.excluded else simple.bind(rule.pattern)
+        if bound is not None:
+            template, specific = bound
+            planned: PlannedRule | None = PlannedRule(rule, template, (rule.layer, rule.priority, specific), template.count)
+        else:
+            planned = _plan_rule(rule, resolver, log)
         if planned is not None:
             by_section.setdefault(rule.section, []).append(planned)
     plan = Plan(

@@ -25,7 +25,7 @@ from strataregula.core.segments import (
     Star,
     glob_matches,
 )
-from strataregula.core.templates import Factor, Field, Piece, Slot, Template
+from strataregula.core.templates import Factor, Piece, Slot, Template
 from strataregula.diagnostics import did_you_mean
 from strataregula.model import Condition
 
@@ -151,7 +151,7 @@ class _Binding:
         if not self.homes and not self.choices:
             if where or unless:
                 raise self.unknown_condition((*where, *unless)[0].name)
-            return _settled(tuple(wanted), (), selects=self.selects)  # type: ignore[arg-type]
+            return Template.of(tuple(wanted), (), selects=self.selects)  # type: ignore[arg-type]
         self.correlate()
         self.condition(where, inside=True)
         self.condition(unless, inside=False)
@@ -330,7 +330,7 @@ class _Assembly:
 
     def template(self, wanted: list[tuple[object, ...]]) -> Template:
         fields = tuple(tuple(self.piece(piece) for piece in pieces) for pieces in wanted)
-        return _settled(fields, tuple(self.factors), selects=self.binding.selects)
+        return Template.of(fields, tuple(self.factors), selects=self.binding.selects)
 
     def piece(self, piece: object) -> Piece:
         if isinstance(piece, Capture):
@@ -343,16 +343,6 @@ class _Assembly:
             self.factors.append(self.binding.resolver.choice(piece))
             return Slot(len(self.factors) - 1, 0)
         return piece  # type: ignore[return-value]
-
-
-def _settled(fields: tuple[Field, ...], factors: tuple[Factor, ...], *, selects: bool) -> Template:
-    quoted = not all(factor.plain for factor in factors) or any(
-        isinstance(piece, str) and ("." in piece or piece[:1] == '"')
-        for field in fields
-        if len(field) > 1
-        for piece in field
-    )
-    return Template(fields, factors, selects, quoted)
 
 
 def _glob(segment: Segment) -> Glob:

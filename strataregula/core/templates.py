@@ -12,9 +12,9 @@ from itertools import chain, islice, product
 from math import prod
 from typing import Final, NamedTuple, TypeAlias
 
-from strataregula.core.segments import CharClass, Literal, Question, Star, format_key, quote_segment
+from strataregula.core.segments import CharClass, Question, Star, format_key
 
-__all__ = ["BLOCK", "Block", "Factor", "Field", "GlobPart", "Slot", "SuffixTables", "Template"]
+__all__ = ["BLOCK", "Block", "Factor", "Field", "GlobPart", "SharedTables", "Slot", "Template"]
 
 BLOCK: Final = 4_096
 GlobPart: TypeAlias = "Star | Question | CharClass"
@@ -37,120 +37,160 @@ Field: TypeAlias = "tuple[Piece, ...]"
 class Factor:
     """The bindings of captures that belong together: one text for each name, each row once.
 
-    The name of an alternation is empty. ``plain`` tells that every text may stand in a key without quotes.
+    The name of an alternation is empty; ``values`` is the first column. ``plain`` tells that every text may stand in a key without quotes.
     """
 
     names: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     row_set: frozenset[tuple[str, ...]]
+    values: tuple[str, ...]
     plain: bool
 
     @classmethod
     def of(cls, names: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Factor:
         """Make a factor, finding out whether it is plain."""
         plain = not any("." in text or text[:1] == '"' for row in rows for text in row)
-        return cls(names, rows, frozenset(rows), plain)
+        return cls(names, rows, frozenset(rows), tuple([row[0] for row in rows]), plain)
 
 
-class Block(NamedTuple):
-    """A run of keys: every one of ``tails`` after ``prefix``."""
-
-    prefix: str
-    tails: tuple[str, ...]
+Block: TypeAlias = tuple[str, tuple[str, ...], str]
+"""A run of keys ``(prefix, middles, suffix)``: the three joined, for every one of ``middles``."""
 
 
-class SuffixTables:
-    """Remembers ``value + text`` for the values of a factor, so that rules with the same ending share one table."""
+class SharedTables:
+    """Concatenations that several rules of one expansion share: values with the text behind them, or before them.
 
-    __slots__ = ("_tables",)
+    A table is built when it is needed for the second time; until then a `Block` keeps the three parts apart.
+    """
+
+    __slots__ = ("_heads", "_tails")
 
     def __init__(self) -> None:
-        self._tables: dict[tuple[int, str], tuple[Factor, tuple[str, ...]]] = {}
+        self._heads: dict[tuple[int, str], tuple[str, ...]] = {}
+        self._tails: dict[tuple[int, str], tuple[str, ...]] = {}
 
-    def get(self, factor: Factor, text: str) -> tuple[str, ...]:
-        """Return the values of a factor with one column, each followed by ``text``."""
-        known = self._tables.get((id(factor), text))
-        if known is None:
-            known = factor, tuple([row[0] + text for row in factor.rows])
-            self._tables[id(factor), text] = known
-        return known[1]
+    def block(self, prefix: str, factor: Factor, suffix: str) -> Block:
+        """Return the run of a factor with one column between two texts.
+
+        The factor has to outlive the tables, which know it by its identity.
+        """
+        behind = id(factor), suffix
+        tails = self._tails.get(behind)
+        if tails:
+            return (prefix, tails, "")
+        before = id(factor), prefix
+        heads = self._heads.get(before)
+        if heads:
+            return ("", heads, suffix)
+        if tails is not None:
+            self._tails[behind] = tails = tuple([row[0] + suffix for row in factor.rows])
+            return (prefix, tails, "")
+        self._tails[behind] = ()
+        if heads is not None:
+            self._heads[before] = heads = tuple([prefix + row[0] for row in factor.rows])
+            return ("", heads, suffix)
+        self._heads[before] = ()
+        return (prefix, factor.values, suffix)
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
     """A pattern bound to its domains.
 
-    ``selects`` when it makes no keys but chooses among those of other rules; ``quoted`` when some segment
-    it makes may have to be quoted, so that its keys take the slow path.
+    A template that makes keys by plain concatenation is ``texts`` (dots included) around ``slots``. One that ``selects``
+    among the keys of other rules, or that has to quote segments, is ``written`` field by field instead.
     """
 
-    fields: tuple[Field, ...]
+    texts: tuple[str, ...]
+    slots: tuple[Slot, ...] = ()
     factors: tuple[Factor, ...] = ()
     selects: bool = False
-    quoted: bool = False
+    written: tuple[Field, ...] = ()
 
-    @property
-    def count(self) -> int:
-        """How many keys the template makes, 0 when it selects."""
-        return 0 if self.selects else prod(len(factor.rows) for factor in self.factors)
-
-    def blocks(self, tables: SuffixTables) -> Iterator[Block]:
-        """Yield the keys in runs, in the order of the domains, the last slot running fastest; constant memory."""
-        if self.quoted:
-            return _chunks(self._quoted_keys())
-        texts, slots = self._flat()
-        if not slots:
-            return iter((Block(texts[0], ("",)),))
-        independent = [slot.factor for slot in slots] == list(range(len(self.factors)))
-        if independent and all(len(factor.names) == 1 for factor in self.factors):
-            return self._independent(texts, tables)
-        return _chunks(self._correlated(texts, slots))
-
-    def iter_keys(self) -> Iterator[str]:
-        """Yield the keys one by one."""
-        tables = SuffixTables()
-        return (block.prefix + tail for block in self.blocks(tables) for tail in block.tails)
-
-    def _flat(self) -> tuple[list[str], list[Slot]]:
-        """Return the fixed texts around the slots, dots and quotes included, and the slots."""
+    @classmethod
+    def of(cls, fields: tuple[Field, ...], factors: tuple[Factor, ...], *, selects: bool) -> Template:
+        """Make the template of some fields in the form that fits."""
+        if selects or not all(factor.plain for factor in factors) or _needs_quotes(fields):
+            return cls((), (), factors, selects, fields)
         texts, slots = [""], []
-        for index, field in enumerate(self.fields):
-            if index:
-                texts[-1] += "."
-            if len(field) == 1 and isinstance(field[0], str):
-                texts[-1] += quote_segment(field[0])
-                continue
+        for index, field in enumerate(fields):
+            texts[-1] += "." if index else ""
             for piece in field:
                 if isinstance(piece, str):
                     texts[-1] += piece
                 elif isinstance(piece, Slot):
                     slots.append(piece)
                     texts.append("")
-        return texts, slots
+        return cls(tuple(texts), tuple(slots), factors)
 
-    def _independent(self, texts: list[str], tables: SuffixTables) -> Iterator[Block]:
-        tails = tables.get(self.factors[-1], texts[-1])
-        return (Block(prefix, tails) for prefix in self._prefixes(texts, len(self.factors) - 1))
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The segments from left to right."""
+        return self.written or _fields_of(self.texts, self.slots)
 
-    def _prefixes(self, texts: list[str], depth: int) -> Iterable[str]:
+    @property
+    def count(self) -> int:
+        """How many keys the template makes, 0 when it selects."""
+        return 0 if self.selects else prod([len(factor.rows) for factor in self.factors])
+
+    def blocks(self, tables: SharedTables) -> Iterable[Block]:
+        """Return the keys in runs, in the order of the domains, the last slot running fastest; constant memory."""
+        slots, factors = self.slots, self.factors
+        if len(slots) == 1 and len(factors[0].names) == 1:
+            return (tables.block(self.texts[0], factors[0], self.texts[1]),)
+        if self.written:
+            return _chunks(self._quoted_keys())
+        if not slots:
+            return (("", self.texts, ""),)
+        independent = [slot.factor for slot in slots] == list(range(len(factors)))
+        if independent and all(len(factor.names) == 1 for factor in factors):
+            prefixes = self._prefixes(len(factors) - 1)
+            return (tables.block(prefix, factors[-1], self.texts[-1]) for prefix in prefixes)
+        return _chunks(self._correlated())
+
+    def iter_keys(self) -> Iterator[str]:
+        """Yield the keys one by one."""
+        for prefix, middles, suffix in self.blocks(SharedTables()):
+            for middle in middles:
+                yield f"{prefix}{middle}{suffix}"
+
+    def _prefixes(self, depth: int) -> Iterable[str]:
         if depth == 0:
-            return (texts[0],)
-        values = [row[0] + texts[depth] for row in self.factors[depth - 1].rows]
-        return (before + value for before in self._prefixes(texts, depth - 1) for value in values)
+            return (self.texts[0],)
+        values = [value + self.texts[depth] for value in self.factors[depth - 1].values]
+        return (before + value for before in self._prefixes(depth - 1) for value in values)
 
-    def _correlated(self, texts: list[str], slots: list[Slot]) -> Iterator[str]:
-        form = "%s".join(text.replace("%", "%%") for text in texts)
+    def _correlated(self) -> Iterator[str]:
+        form = "%s".join([text.replace("%", "%%") for text in self.texts])
         starts = [0]
         for factor in self.factors:
             starts.append(starts[-1] + len(factor.names))
-        order = [starts[slot.factor] + slot.column for slot in slots]
+        order = [starts[slot.factor] + slot.column for slot in self.slots]
         for rows in product(*(factor.rows for factor in self.factors)):
             flat = tuple(chain.from_iterable(rows))
             yield form % tuple([flat[at] for at in order])
 
     def _quoted_keys(self) -> Iterator[str]:
         for rows in product(*(factor.rows for factor in self.factors)):
-            yield format_key([_fill(field, rows) for field in self.fields])
+            yield format_key([_fill(field, rows) for field in self.written])
+
+
+def _needs_quotes(fields: tuple[Field, ...]) -> bool:
+    return any(isinstance(piece, str) and ("." in piece or piece[:1] == '"') for field in fields for piece in field)
+
+
+def _fields_of(texts: tuple[str, ...], slots: tuple[Slot, ...]) -> tuple[Field, ...]:
+    """Return the segments that plain texts around slots stand for."""
+    fields: list[list[Piece]] = [[]]
+    for index, text in enumerate(texts):
+        for number, piece in enumerate(text.split(".")):
+            if number:
+                fields.append([])
+            if piece:
+                fields[-1].append(piece)
+        if index < len(slots):
+            fields[-1].append(slots[index])
+    return tuple(map(tuple, fields))
 
 
 def _fill(field: Field, rows: tuple[tuple[str, ...], ...]) -> str:
@@ -165,11 +205,4 @@ def _fill(field: Field, rows: tuple[tuple[str, ...], ...]) -> str:
 
 def _chunks(keys: Iterator[str]) -> Iterator[Block]:
     while chunk := tuple(islice(keys, BLOCK)):
-        yield Block("", chunk)
-
-
-def glob_of(field: Field) -> tuple[Literal | Star | Question | CharClass, ...]:
-    """Return a field without slots as a glob."""
-    return tuple(
-        Literal(piece) if isinstance(piece, str) else piece for piece in field if not isinstance(piece, Slot)
-    )
+        yield "", chunk, ""
