@@ -7,6 +7,7 @@ take much are visible. For small or short-lived objects use :func:`bench.trace_m
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -125,20 +126,26 @@ class _LineSession:
         self._publish = publish
         self._profiler = LineProfiler(backend="psutil")
         self._profiler.add_function(function)
+        self._suspended: Any = None
         self._measured = False
 
     def __enter__(self) -> None:
         self._running.append(self)
         if len(self._running) == 1:
             self._measured = True
-            self._profiler.enable_by_count()
+            # memory-profiler would hand every event on to the tracer before it, and one written in C, such
+            # as coverage's, would then put itself back in its place
+            self._suspended = sys.gettrace()
+            sys.settrace(None)
+            self._profiler.enable_by_count()  # pragma: no cover  -- coverage's tracer is suspended
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if len(self._running) == 1:
+        if len(self._running) == 1:  # pragma: no cover  -- coverage's tracer is suspended
             self._profiler.disable_by_count()
-        self._running.pop()
+            sys.settrace(self._suspended)
+        self._running.pop()  # pragma: no cover
 
     def finish(self) -> None:
         if self._measured:
