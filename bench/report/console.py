@@ -8,7 +8,7 @@ from itertools import takewhile
 from bench.model import Comparison, Report, RunVerdict, Verdict
 from bench.report import tables
 from bench.report.escape import printable_lines, shortened
-from bench.report.summary import NO_BASE, case_name, headline, host_text, ordered, side_text
+from bench.report.summary import NO_BASE, headline, host_text, notes, ordered, side_text
 from bench.report.tables import Column
 from bench.text import printable
 
@@ -141,11 +141,10 @@ def _common_folder(rows: Sequence[Comparison]) -> str:
 
 def _notes(rows: Sequence[Comparison]) -> list[str]:
     lines = []
-    for row in rows:
-        if row.note:
-            first, *more = printable_lines(row.note)
-            lines.append(f"{printable(case_name(row.benchmark))} ({printable(row.metric)}): {first}")
-            lines += [f"    {line}" for line in more]
+    for whose, note in notes(rows):
+        first, *more = printable_lines(note)
+        lines.append(f"{printable(whose)}: {first}")
+        lines += [f"    {line}" for line in more]
     return [*lines, ""] if lines else []
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bench.model import Comparison, Report, RunVerdict, Verdict
 from bench.report import tables
 from bench.report.escape import markdown
-from bench.report.summary import NO_BASE, headline, host_text, ordered, side_text
+from bench.report.summary import NO_BASE, headline, host_text, notes, ordered, side_text
 
 _SYMBOLS = {
     RunVerdict.PASS: "✅",
@@ -59,11 +59,7 @@ def _table(rows: Sequence[Comparison]) -> str:
 
 
 def _notes(rows: Sequence[Comparison]) -> list[str]:
-    lines = [
-        f"- {markdown(row.benchmark)} ({markdown(row.metric)}): {markdown(row.note)}"
-        for row in rows
-        if row.note
-    ]
+    lines = [f"- {markdown(whose)}: {markdown(note)}" for whose, note in notes(rows)]
     return ["\n".join(lines)] if lines else []
 
 

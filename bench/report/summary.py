@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from bench.model import Comparison, Report, RunVerdict, Side, Verdict
@@ -24,6 +23,7 @@ _IMPORTANCE = {
     Verdict.OK: 8,
 }
 _SUSPECT = 3
+_TIMES = frozenset({"time", "p95", "p99"})
 _METRICS = ("time", "p95", "p99", "peak")
 
 
@@ -47,26 +47,33 @@ def _rank(row: Comparison) -> tuple[int, int, float]:
 
 def headline(report: Report) -> str:
     """Say the verdict, why, and against what, in one sentence of plain text."""
-    rows = [row for row in report.comparisons if row.gates or row.verdict is Verdict.FAILED]
     reasons = {
         RunVerdict.PASS: _passed,
         RunVerdict.REGRESSED: _regressed,
         RunVerdict.UNDECIDED: _undecided,
         RunVerdict.FAILED: _failed,
     }
-    return f"{report.verdict.value.upper()}: {reasons[report.verdict](rows)}, in {report.duration_s:.0f} s"
+    why = reasons[report.verdict](report.comparisons)
+    return f"{report.verdict.value.upper()}: {why}, in {report.duration_s:.0f} s"
 
 
 def _passed(rows: Sequence[Comparison]) -> str:
-    count = Counter(row.verdict for row in rows)
     measured = _benchmarks(rows)
-    if count[Verdict.NEW] == len(rows):
+    new = [row for row in rows if row.verdict is Verdict.NEW]
+    gating = [row for row in rows if row.gates]
+    if new and not gating:
         return f"{measured} measured, nothing to compare with"
-    parts = [
-        f"{count[verdict]} {verdict.value.replace('_', ' ')}"
-        for verdict in (Verdict.IMPROVED, Verdict.UNDECIDED, Verdict.NEW, Verdict.NOT_COMPARABLE)
-        if count[verdict]
+    noisy = [
+        row for row in rows if row.metric in _TIMES and row.verdict is Verdict.UNDECIDED and not row.gates
     ]
+    groups = {
+        "improved": [row for row in gating if row.verdict is Verdict.IMPROVED],
+        "undecided": [row for row in gating if row.verdict is Verdict.UNDECIDED],
+        "too noisy to gate": noisy,
+        "new": [row for row in new if row.metric == new[0].metric],
+        "not comparable": [row for row in rows if row.verdict is Verdict.NOT_COMPARABLE],
+    }
+    parts = [f"{_distinct(group)} {words}" for words, group in groups.items() if group]
     return f"{measured}, no regression" + (f" ({', '.join(parts)})" if parts else "")
 
 
@@ -84,12 +91,12 @@ def _regressed(rows: Sequence[Comparison]) -> str:
 
 
 def _undecided(rows: Sequence[Comparison]) -> str:
-    suspects = [row for row in ordered(rows) if row.verdict is Verdict.UNDECIDED and row.suspect]
-    undecided = [row for row in ordered(rows) if row.verdict is Verdict.UNDECIDED]
+    undecided = [row for row in ordered(rows) if row.verdict is Verdict.UNDECIDED and row.gates]
+    suspects = [row for row in undecided if row.suspect]
     if suspects:
         return f"probably slower but not proved: {', '.join(_named(row) for row in suspects[:_NAMED])}"
     if undecided:
-        return f"{len(undecided)} of {len(rows)} comparisons undecided"
+        return f"not decided: {_names(undecided)}"
     return "nothing could gate"
 
 
@@ -111,9 +118,22 @@ def _named(row: Comparison) -> str:
     return f"{case_name(row.benchmark)} ({row.metric}{change})"
 
 
+def _distinct(rows: Sequence[Comparison]) -> int:
+    return len({row.benchmark for row in rows})
+
+
 def _benchmarks(rows: Sequence[Comparison]) -> str:
-    number = len({row.benchmark for row in rows})
+    number = _distinct(rows)
     return f"{number} benchmark{'' if number == 1 else 's'}"
+
+
+def notes(rows: Sequence[Comparison]) -> list[tuple[str, str]]:
+    """Return (whose, note), rows with the same note in one; a budget that holds needs no words."""
+    groups: dict[tuple[str, str], list[Comparison]] = {}
+    for row in rows:
+        if row.note and not (row.verdict is Verdict.OK and row.metric.startswith("budget:")):
+            groups.setdefault((row.note, row.metric), []).append(row)
+    return [(f"{_names(group)} ({metric})", note) for (note, metric), group in groups.items()]
 
 
 def case_name(benchmark: str) -> str:
@@ -168,7 +188,7 @@ def _steps(rows: Sequence[Comparison]) -> Iterator[str]:
         yield _step("see it alone", f"run{_selection(failed)}")
     if by_verdict[Verdict.MISSING]:
         yield _step("if removed on purpose", "baseline update --reason 'WHY'")
-    if suspects := [row for row in by_verdict[Verdict.UNDECIDED] if row.suspect]:
+    if suspects := [row for row in by_verdict[Verdict.UNDECIDED] if row.suspect and row.gates]:
         yield _step("measure longer", f"check{_selection(suspects)} --budget 300")
     if fresh := [*by_verdict[Verdict.NEW], *by_verdict[Verdict.NOT_COMPARABLE]]:
         yield _step("record a baseline", f"baseline update{_selection(fresh, rows)}")

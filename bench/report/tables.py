@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench.model import Comparison
+from bench.model import Comparison, Verdict
 from bench.units import format_ratio, format_value
 
 NOTHING = "-"
@@ -39,6 +39,12 @@ def _detectable(row: Comparison) -> str:
     return NOTHING if row.detectable is None else format_ratio(row.detectable)
 
 
+def _metric(row: Comparison) -> str:
+    """The metric, in parentheses where it was compared but cannot turn a run red."""
+    compared = row.verdict in {Verdict.OK, Verdict.IMPROVED, Verdict.UNDECIDED}
+    return f"({row.metric})" if compared and not row.gates else row.metric
+
+
 def _processes(row: Comparison) -> str:
     base, head = row.processes
     return f"{base}/{head}" if base else str(head)
@@ -46,7 +52,7 @@ def _processes(row: Comparison) -> str:
 
 VERDICT = Column("verdict", lambda row: row.verdict.value.replace("_", " "), number=False)
 BENCHMARK = Column("benchmark", lambda row: row.benchmark, number=False)
-METRIC = Column("metric", lambda row: row.metric if row.gates else f"({row.metric})", number=False)
+METRIC = Column("metric", _metric, number=False)
 BASE = Column("base", lambda row: _value(row.base, row.unit))
 HEAD = Column("head", lambda row: _value(row.head, row.unit))
 CHANGE = Column("change", _change)
@@ -68,7 +74,7 @@ def table(
     # As a plain row the headings get no padding, so that a table is as narrow as its cells.
     plain = style == "plain"
     return tabulate(
-        [headings, *rows] if plain else rows,
+        [headings, *rows] if plain and headings else rows,
         headers=() if plain else headings,
         tablefmt=style,
         disable_numparse=True,

@@ -1,7 +1,7 @@
 import pytest
 
 from bench.model import Host, RunVerdict, Side, Verdict
-from bench.report.summary import headline, host_text, next_steps, ordered, side_text
+from bench.report.summary import headline, host_text, next_steps, notes, ordered, side_text
 
 
 def test_rows_come_by_importance(every_kind):
@@ -57,9 +57,20 @@ def test_a_pass_says_what_was_measured(report, row, single):
     assert headline(report(row("a::1"), row("a::1", metric="peak"), row("a::2"))) == (
         "PASS: 2 benchmarks, no regression, in 41 s"
     )
-    mixed = report(row("a::1", Verdict.IMPROVED, -0.3), row("a::2", Verdict.UNDECIDED), row("a::2"))
-    assert headline(mixed) == "PASS: 2 benchmarks, no regression (1 improved, 1 undecided), in 41 s"
-    assert headline(report(single("a::1", Verdict.NEW))) == (
+    mixed = report(
+        row("a::1", Verdict.IMPROVED, -0.3),
+        row("a::2", Verdict.UNDECIDED),
+        row("a::2"),
+        row("a::3", Verdict.UNDECIDED, gates=False),
+        single("a::4", Verdict.NEW, gates=False),
+        single("a::4", Verdict.NEW, metric="peak", gates=False),
+        single("a::5", Verdict.NOT_COMPARABLE, gates=False),
+    )
+    assert headline(mixed) == (
+        "PASS: 5 benchmarks, no regression "
+        "(1 improved, 1 undecided, 1 too noisy to gate, 1 new, 1 not comparable), in 41 s"
+    )
+    assert headline(report(single("a::1", Verdict.NEW, gates=False))) == (
         "PASS: 1 benchmark measured, nothing to compare with, in 41 s"
     )
 
@@ -89,7 +100,10 @@ def test_an_undecided_run_says_why(report, row):
         "UNDECIDED: probably slower but not proved: f (time +20.0 %), in 41 s"
     )
     assert headline(report(calm, row("a::h"), verdict=RunVerdict.UNDECIDED)) == (
-        "UNDECIDED: 1 of 2 comparisons undecided, in 41 s"
+        "UNDECIDED: not decided: g, in 41 s"
+    )
+    assert headline(report(calm, row("a::h", Verdict.UNDECIDED), verdict=RunVerdict.UNDECIDED)) == (
+        "UNDECIDED: not decided: g, h, in 41 s"
     )
     assert headline(report(verdict=RunVerdict.UNDECIDED)) == "UNDECIDED: nothing could gate, in 41 s"
 
@@ -156,3 +170,17 @@ def test_a_run_without_a_base_has_nothing_to_record(report, single, row):
     rows = (single("a::new", Verdict.NEW), single("a::boom", Verdict.FAILED))
     steps = next_steps(report(*rows, base=Side("none"), verdict=RunVerdict.FAILED))
     assert [step.partition(":")[0] for step in steps] == ["see it alone"]
+
+
+def test_rows_with_the_same_note_share_a_line(row):
+    rows = [
+        *(row(f"a::f{n}", metric="rss", gates=False, note="shown only") for n in range(5)),
+        row("a::g", note="shown only"),
+        row("a::g", metric="budget:p95", note="promised"),
+        row("a::h", Verdict.REGRESSED, metric="budget:p95", note="promised"),
+    ]
+    assert notes(rows) == [
+        ("f0, f1, f2 and 2 more (rss)", "shown only"),
+        ("g (time)", "shown only"),
+        ("h (budget:p95)", "promised"),
+    ]

@@ -1,0 +1,72 @@
+"""Builds the real edges of a run: workers, files, clock, host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from bench import machine
+from bench.clock import SystemClock
+from bench.executor import IsolatedExecutor
+from bench.gitref import describe
+from bench.guard import Ports
+from bench.measure.kernels import REFERENCE_VERSION
+from bench.progress import Progress
+from bench.settings import Settings
+from bench.store.baselines import FileBaselineStore
+from bench.store.runs import FileRunLog, RunHeader
+from bench.subject import locate
+
+RUNS_FOLDER = "runs"
+
+
+@contextmanager
+def open_ports(settings: Settings, command: str, progress: Progress) -> Iterator[Ports]:
+    """Give the edges of one run and tidy up behind it.
+
+    While they are open, this process keeps off the CPU that its workers are pinned to.
+    """
+    clock = SystemClock()
+    environment = machine.read_environment(REFERENCE_VERSION)
+    commit = describe(settings.root)
+    cpu = machine.pick_cpu()
+    header = RunHeader(
+        command=command,
+        date=clock.now().isoformat(timespec="seconds"),
+        environment=environment,
+        commit=commit.id,
+        dirty=commit.dirty,
+        settings=described(settings),
+    )
+    runs = FileRunLog(settings.reports / RUNS_FOLDER, header, progress.say)
+    roots = {} if settings.installed else subject_roots(settings)
+    executor = IsolatedExecutor(settings.root, roots, settings.subject if settings.installed else (), cpu)
+    notices = (*machine.host_notices(), *_subject_notices(settings))
+    store = FileBaselineStore(settings.baseline)
+    with machine.move_parent_off(cpu):
+        try:
+            yield Ports(executor, store, runs, clock, progress, environment, commit.id, notices)
+        finally:
+            progress.end()
+            runs.close()
+
+
+def subject_roots(settings: Settings) -> dict[str, str]:
+    """Map every subject to the folder that holds it; SubjectError where one is not in the project."""
+    return {name: str(locate(name, settings.root)) for name in settings.subject}
+
+
+def described(settings: Settings) -> Mapping[str, str]:
+    """Return every setting that was not left at its default, as text, for the run file."""
+    return {
+        name: f"{getattr(settings, name)} ({origin})"
+        for name, origin in sorted(settings.origins.items())
+        if origin != "default"
+    }
+
+
+def _subject_notices(settings: Settings) -> tuple[str, ...]:
+    if settings.subject:
+        return ()
+    advice = 'set [tool.bench-guard] subject = ["yourpackage"]'
+    return (f"no subject is known, so nothing proves which copy of the code was measured: {advice}",)
