@@ -36,8 +36,9 @@ PLAIN = Calibration()
 def process_value(run: ProcessRun, calibration: Calibration = PLAIN) -> float:
     """The number that stands for one process.
 
-    ``time``: log of the median block ratio, each block brought to the reference speed of ``calibration``; ``p95`` and ``p99``: log of that quantile of the ratios of single
-    calls; otherwise the median of the values. Raises :class:`MeasurementError` when nothing usable is there.
+    ``time``: log of the median block ratio, each block brought to the reference speed of ``calibration``;
+    ``p95`` and ``p99``: log of that quantile of the ratios of single calls; otherwise the median of the
+    values. Raises :class:`MeasurementError` when nothing usable is there.
     """
     logs = run.metric in LOG_METRICS
     samples = [_brought_to(block, calibration) for block in _usable(run)] if logs else _finite(run.values)
@@ -72,7 +73,8 @@ def fit_calibration(runs: Sequence[ProcessRun]) -> Calibration:
         return PLAIN
     speed = reference_speed(runs)
     points = sorted(point for run in runs for point in _windows(_usable(run)))
-    if len(points) < 2 * _BINS or quantile([x for x, _ in points], 0.9) - quantile([x for x, _ in points], 0.1) < _SWING:
+    speeds = [x for x, _ in points]
+    if len(points) < 2 * _BINS or quantile(speeds, 0.9) - quantile(speeds, 0.1) < _SWING:
         return Calibration(1.0, speed)
     bins = [points[i * len(points) // _BINS : (i + 1) * len(points) // _BINS] for i in range(_BINS)]
     slope = _slope([(median([x for x, _ in group]), median([y for _, y in group])) for group in bins])
@@ -99,31 +101,26 @@ def estimate(
     """One estimate from all processes of one metric of one benchmark.
 
     ``reference_s``: seconds per iteration of the reference on this host (:func:`reference_speed`), by which
-    ratios become seconds unless ``calibration`` states a speed of its own. ``tolerance`` (relative) sets what is worth a remark. Raises
-    :class:`MeasurementError` without runs or without usable samples.
+    ratios become seconds unless ``calibration`` states a speed of its own. ``tolerance`` (relative) sets
+    what is worth a remark. Raises :class:`MeasurementError` without runs or without usable samples.
     """
     if not runs:
         raise MeasurementError("an estimate needs at least one process")
     first = runs[0]
     values = tuple(process_value(run, calibration) for run in runs)
     logs = first.metric in LOG_METRICS
-    unit_s = 1.0 if first.method is Method.TURNS else calibration.reference_s or reference_s
+    seconds = 1.0 if first.method is Method.TURNS else calibration.reference_s or reference_s
     return Estimate(
         benchmark=first.benchmark,
         metric=first.metric,
         unit=UNITS.get(first.metric, ""),
         processes=values,
-        value=math.exp(mean(values)) * _seconds_per_unit(first, reference_s) if logs else median(values),
+        value=math.exp(mean(values)) * seconds if logs else median(values),
         method=first.method,
         varies=not logs and len(set(values)) > 1,
         remarks=tuple(_remarks(runs, tolerance)) if logs else (),
         calibration=calibration,
     )
-
-
-def _seconds_per_unit(run: ProcessRun, reference_s: float) -> float:
-    """Seconds that a ratio of 1 stands for: a call that waits is measured in seconds."""
-    return 1.0 if run.method is Method.TURNS else reference_s
 
 
 def reference_speed(runs: Sequence[ProcessRun]) -> float:

@@ -37,7 +37,9 @@ def timed(name=SPEC.id, seconds=1e-3, metric="time", spread=(0.0, 0.0, 0.0, 0.0,
 
 
 def sized(*sizes, metric="peak", varies=False):
-    return Estimate(SPEC.id, metric, "B", tuple(map(float, sizes)), sorted(sizes)[len(sizes) // 2], varies=varies)
+    return Estimate(
+        SPEC.id, metric, "B", tuple(map(float, sizes)), sorted(sizes)[len(sizes) // 2], varies=varies
+    )
 
 
 def entry(source_hash="hash", **metrics):
@@ -71,12 +73,16 @@ def test_a_time_row_shows_relative_numbers_and_seconds_that_agree():
 
 
 def test_undecided_above_the_tolerance_is_suspect():
-    row = compare_time(SPEC, timed(), STORED, decided(Verdict.UNDECIDED, 0.2, note="time budget used up"), 0.10)
+    row = compare_time(
+        SPEC, timed(), STORED, decided(Verdict.UNDECIDED, 0.2, note="time budget used up"), 0.10
+    )
     assert row.suspect
     assert row.note == "probably slower; time budget used up"
 
 
-@pytest.mark.parametrize(("verdict", "change"), [(Verdict.UNDECIDED, 0.05), (Verdict.REGRESSED, 0.3), (Verdict.OK, 0.2)])
+@pytest.mark.parametrize(
+    ("verdict", "change"), [(Verdict.UNDECIDED, 0.05), (Verdict.REGRESSED, 0.3), (Verdict.OK, 0.2)]
+)
 def test_nothing_else_is_suspect(verdict, change):
     assert not compare_time(SPEC, timed(), STORED, decided(verdict, change), 0.10).suspect
 
@@ -96,7 +102,10 @@ def test_a_base_that_spreads_too_far_does_not_gate():
 
 def test_remarks_of_the_samples_stand_behind_the_note_of_the_decision():
     noted = replace(timed(), remarks=("not steady",))
-    assert compare_time(SPEC, noted, STORED, decided(Verdict.OK, note="noisier"), 0.10).note == "noisier; not steady"
+    assert (
+        compare_time(SPEC, noted, STORED, decided(Verdict.OK, note="noisier"), 0.10).note
+        == "noisier; not steady"
+    )
 
 
 def test_unknown_bounds_are_left_out():
@@ -106,9 +115,14 @@ def test_unknown_bounds_are_left_out():
 
 
 def test_changed_source_is_never_compared():
-    row = compare_time(SPEC, timed(), entry("other", time=record(1e-3)), decided(Verdict.REGRESSED, 1.0), 0.10)
+    row = compare_time(
+        SPEC, timed(), entry("other", time=record(1e-3)), decided(Verdict.REGRESSED, 1.0), 0.10
+    )
     assert (row.verdict, row.gates, row.base, row.change) == (Verdict.NOT_COMPARABLE, False, None, None)
-    assert row.note == "the benchmark's source has changed since the baseline: `bench-guard baseline update -k wide`"
+    assert (
+        row.note
+        == "the benchmark's source has changed since the baseline: `bench-guard baseline update -k wide`"
+    )
 
 
 def test_another_method_is_never_compared():
@@ -124,7 +138,9 @@ def test_a_metric_that_the_baseline_lacks_is_not_compared():
 
 
 def test_a_failed_decision_is_a_failed_row():
-    row = compare_time(SPEC, timed(), STORED, decided(Verdict.FAILED, math.nan, note="process 3 gave no measurement"), 0.1)
+    row = compare_time(
+        SPEC, timed(), STORED, decided(Verdict.FAILED, math.nan, note="process 3 gave no measurement"), 0.1
+    )
     assert (row.verdict, row.note, row.gates) == (Verdict.FAILED, "process 3 gave no measurement", True)
 
 
@@ -191,11 +207,18 @@ def test_a_portable_comparison_says_against_what():
     assert changed.verdict is Verdict.NOT_COMPARABLE
 
 
-@pytest.mark.parametrize(("head", "verdict"), [(30 * MIB, "ok"), (20 * MIB, "improved"), (60 * MIB, "undecided")])
+@pytest.mark.parametrize(
+    ("head", "verdict"), [(30 * MIB, "ok"), (20 * MIB, "improved"), (60 * MIB, "undecided")]
+)
 def test_shown_metrics_inform_and_never_gate(head, verdict):
     stored = entry(rss=record(30 * MIB, unit="B"))
     row = compare_shown(SPEC, sized(head, metric="rss"), stored, Limits(0.10, MIB))
-    assert (row.verdict.value, row.gates, row.suspect, row.note) == (verdict, False, False, "shown, does not gate")
+    assert (row.verdict.value, row.gates, row.suspect, row.note) == (
+        verdict,
+        False,
+        False,
+        "shown, does not gate",
+    )
 
 
 def test_shown_metrics_without_a_base_are_new():
@@ -207,7 +230,9 @@ def test_shown_metrics_without_a_base_are_new():
 def test_shown_metrics_of_changed_source_are_not_compared():
     row = compare_shown(SPEC, sized(MIB, metric="rss"), entry("other", rss=record(0.0, unit="B")), LIMITS)
     assert row.verdict is Verdict.NOT_COMPARABLE
-    assert compare_shown(SPEC, sized(1, metric="rss"), entry(rss=record(0.0, unit="B")), LIMITS).change is None
+    assert (
+        compare_shown(SPEC, sized(1, metric="rss"), entry(rss=record(0.0, unit="B")), LIMITS).change is None
+    )
 
 
 # --- the other rows -----------------------------------------------------------------------------------------
@@ -215,7 +240,13 @@ def test_shown_metrics_of_changed_source_are_not_compared():
 
 def test_new_row_informs():
     row = new_row(SPEC, replace(timed(), remarks=("not steady",)), "no entry")
-    assert (row.verdict, row.head, row.base, row.gates, row.note) == (Verdict.NEW, 1e-3, None, False, "no entry; not steady")
+    assert (row.verdict, row.head, row.base, row.gates, row.note) == (
+        Verdict.NEW,
+        1e-3,
+        None,
+        False,
+        "no entry; not steady",
+    )
 
 
 def test_missing_row_gates():
@@ -227,7 +258,12 @@ def test_missing_row_gates():
 
 def test_failed_row():
     row = failed_row(SPEC, "time", "raised: ZeroDivisionError")
-    assert (row.verdict, row.note, row.gates, row.line) == (Verdict.FAILED, "raised: ZeroDivisionError", True, 7)
+    assert (row.verdict, row.note, row.gates, row.line) == (
+        Verdict.FAILED,
+        "raised: ZeroDivisionError",
+        True,
+        7,
+    )
     assert not failed_row(SPEC, "rss", "no /proc", gates=False).gates
 
 
@@ -354,12 +390,16 @@ def test_names_of_a_speed_budget(name, seconds):
 def test_a_speed_budget_without_its_partner_is_not_checked(name):
     row = budget_row(f"speed >= 2x {name}", timed(), other("slow[n=1]"), other("slow[n=2]"))
     assert (row.verdict, row.suspect, row.head) == (Verdict.UNDECIDED, False, None)
-    assert row.note == f"promised speed >= 2x {name}; not checked: {name} is not among the benchmarks measured"
+    assert (
+        row.note == f"promised speed >= 2x {name}; not checked: {name} is not among the benchmarks measured"
+    )
 
 
 def test_a_waiting_call_and_a_computing_one_are_compared_in_seconds():
     """Their logs have different units: seconds here, references there."""
-    waiting = replace(other("wait", 0.05, method=Method.TURNS), processes=tuple(math.log(0.05) + j for j in JITTER))
+    waiting = replace(
+        other("wait", 0.05, method=Method.TURNS), processes=tuple(math.log(0.05) + j for j in JITTER)
+    )
     assert budget_row("speed >= 2x wait", timed(spread=JITTER), waiting).head == pytest.approx(50)
 
 

@@ -1,13 +1,23 @@
 import math
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.errors import MeasurementError
-from bench.estimates import estimate, process_value, reference_cv, reference_shift, reference_speed
-from bench.model import Block, Method, ProcessRun
+from bench.estimates import (
+    PLAIN,
+    estimate,
+    fit_calibration,
+    process_value,
+    reference_cv,
+    reference_shift,
+    reference_speed,
+)
+from bench.model import Block, Calibration, Method, ProcessRun
+from bench.stats.describe import sd
 
 
 def blocks(*pairs):
@@ -45,10 +55,14 @@ def test_memory_is_a_plain_number():
 
 
 def test_blocks_without_time_are_left_out():
-    assert process_value(run([(-1e-9, 1.0), (1.0, 0.0), (math.nan, 1.0), (2.0, 1.0)])) == pytest.approx(math.log(2))
+    assert process_value(run([(-1e-9, 1.0), (1.0, 0.0), (math.nan, 1.0), (2.0, 1.0)])) == pytest.approx(
+        math.log(2)
+    )
 
 
-@pytest.mark.parametrize("lost", [run(), run([(0.0, 1.0)]), run(metric="peak"), run(metric="peak", values=[math.nan])])
+@pytest.mark.parametrize(
+    "lost", [run(), run([(0.0, 1.0)]), run(metric="peak"), run(metric="peak", values=[math.nan])]
+)
 def test_a_process_without_samples_is_an_error_that_names_it(lost):
     with pytest.raises(MeasurementError, match=r"bench_x\.py::f: process 1 returned no usable sample"):
         process_value(lost)
@@ -97,8 +111,12 @@ def test_a_disturbed_host_is_not_mistaken_for_expensive_calls():
 
 @pytest.mark.parametrize(("end", "words"), [(1.3, "30% slower"), (1 / 1.3, "30% faster")])
 def test_drift_within_processes_is_said(end, words):
-    runs = [run([(1.0, 1.0)] * 20 + [(math.sqrt(end), 1.0)] * 20 + [(end, 1.0)] * 20, process=k) for k in range(5)]
-    assert f"not steady: {words} at the end of a process than at its start" in estimate(runs, 1e-6, 0.10).remarks
+    runs = [
+        run([(1.0, 1.0)] * 20 + [(math.sqrt(end), 1.0)] * 20 + [(end, 1.0)] * 20, process=k) for k in range(5)
+    ]
+    assert (
+        f"not steady: {words} at the end of a process than at its start" in estimate(runs, 1e-6, 0.10).remarks
+    )
 
 
 def test_drift_of_one_process_among_calm_ones_is_not_proved():
@@ -121,7 +139,10 @@ def test_tails_are_not_expected_to_be_steady():
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.floats(min_value=0.5, max_value=4), min_size=1, max_size=20), st.floats(min_value=0.01, max_value=100))
+@given(
+    st.lists(st.floats(min_value=0.5, max_value=4), min_size=1, max_size=20),
+    st.floats(min_value=0.01, max_value=100),
+)
 def test_the_speed_of_the_host_cancels(ratios, host):
     usual = run([(ratio, 1.0) for ratio in ratios])
     today = run([(ratio * host, host) for ratio in ratios])
@@ -158,3 +179,63 @@ def test_host_shift_goes_by_rounds_not_by_benchmarks():
     assert reference_shift([*first, *first]) == pytest.approx(1.2)
     assert reference_shift([]) is None
     assert reference_shift([run([(1.0, 1.0)] * 2)]) is None
+
+
+# --- calibration to one speed of the host -------------------------------------------------------------------
+
+
+def moody(process, slope, level=1.0, blocks_count=60):
+    """A host between 1x and 2x for stretches of ten blocks; the subject follows it with the power ``slope``."""
+    rng = random.Random(process)
+    pairs = []
+    for _ in range(blocks_count // 10):
+        host = 1e-6 * 2 ** rng.random()
+        for _ in range(10):
+            pairs.append(
+                (
+                    level * 1e-6 * (host / 1e-6) ** slope * rng.uniform(0.995, 1.005),
+                    host * rng.uniform(0.995, 1.005),
+                )
+            )
+    return run(pairs, process=process)
+
+
+@pytest.mark.parametrize("slope", [0.7, 1.0, 1.3])
+def test_how_strongly_a_benchmark_follows_the_host_is_learnt(slope):
+    fitted = fit_calibration([moody(k, slope) for k in range(20)])
+    assert fitted.sensitivity == pytest.approx(slope, abs=0.03)
+    assert fitted.reference_s == pytest.approx(1e-6, rel=0.15)
+
+
+@pytest.mark.parametrize("slope", [0.7, 1.3])
+def test_a_calibrated_process_does_not_show_the_mood_of_the_host(slope):
+    learnt = fit_calibration([moody(k, slope) for k in range(20)])
+    fresh = [moody(k, slope, blocks_count=10) for k in range(100, 140)]
+    calibrated = [process_value(each, learnt) for each in fresh]
+    plain = [process_value(each) for each in fresh]
+    assert sd(calibrated) < sd(plain) / 4
+
+
+def test_a_calibrated_estimate_is_in_seconds_of_the_stated_speed():
+    learnt = Calibration(1.3, 1e-6)
+    found = estimate([moody(k, 1.3, level=5.0) for k in range(5)], 99.0, 0.10, learnt)
+    assert found.value == pytest.approx(5e-6, rel=0.02)
+    assert found.calibration == learnt
+
+
+def test_slopes_are_kept_within_reason():
+    assert fit_calibration([moody(k, 3.0) for k in range(20)]).sensitivity == 1.6
+    assert fit_calibration([moody(k, 0.0) for k in range(20)]).sensitivity == 0.4
+
+
+def test_a_calm_host_teaches_nothing():
+    calm = [run([(1e-5, 1e-6)] * 60, process=k) for k in range(20)]
+    assert fit_calibration(calm) == Calibration(1.0, 1e-6)
+    assert fit_calibration([moody(1, 1.3)]).sensitivity == 1.0
+
+
+def test_only_blocks_of_time_are_calibrated():
+    waiting = replace(moody(1, 1.3), method=Method.TURNS)
+    tail = replace(moody(1, 1.3), metric="p95")
+    for runs in ([], [waiting], [tail]):
+        assert fit_calibration(runs) == PLAIN == Calibration()

@@ -30,7 +30,13 @@ def finish(*rows, measured=True, interrupted=False, shares=True, **values):
 
 def test_the_rule_of_a_benchmark():
     rule = rule_for(settings(), SPEC, 12)
-    assert (rule.tolerance, rule.floor, rule.alpha, rule.comparisons, rule.tau) == (0.10, 10e-9, 0.01, 12, 0.01)
+    assert (rule.tolerance, rule.floor, rule.alpha, rule.comparisons, rule.tau) == (
+        0.10,
+        10e-9,
+        0.01,
+        12,
+        0.01,
+    )
     assert not rule.paired
     assert rule_for(settings(), SPEC, 0).comparisons == 1
 
@@ -68,7 +74,14 @@ def test_a_baseline_gates_while_its_spread_is_at_most_half_the_tolerance():
     assert not is_calibratable([1.0, float("nan")], 0.10)
 
 
-STABLE = {"implementation": "cpython", "python": "3.11", "pointer": "64", "allocator": "pymalloc", "build": "a", "libc": "g"}
+STABLE = {
+    "implementation": "cpython",
+    "python": "3.11",
+    "pointer": "64",
+    "allocator": "pymalloc",
+    "build": "a",
+    "libc": "g",
+}
 
 
 def test_portable_metrics_ignore_the_machine():
@@ -174,7 +187,9 @@ def test_failures_are_named():
 
 def test_long_lists_are_cut():
     rows = [row(Verdict.REGRESSED, f"a.py::f{i}") for i in range(5)]
-    assert finish(*rows).messages == ("regressed: a.py::f0 (time), a.py::f1 (time), a.py::f2 (time) and 2 more",)
+    assert finish(*rows).messages == (
+        "regressed: a.py::f0 (time), a.py::f1 (time), a.py::f2 (time) and 2 more",
+    )
 
 
 @pytest.mark.parametrize(

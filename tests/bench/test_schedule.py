@@ -216,7 +216,11 @@ def test_a_head_far_noisier_than_its_base_is_said():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.floats(min_value=-0.4, max_value=0.4), st.integers(min_value=0, max_value=999), st.floats(min_value=-5, max_value=5))
+@given(
+    st.floats(min_value=-0.4, max_value=0.4),
+    st.integers(min_value=0, max_value=999),
+    st.floats(min_value=-5, max_value=5),
+)
 def test_verdicts_do_not_depend_on_the_unit_of_the_reference(change, seed, shift):
     """A reference twice as fast adds log 2 to both sides."""
     moved = BaseSample(tuple(value + shift for value in BASE.processes))
@@ -228,7 +232,11 @@ def test_verdicts_do_not_depend_on_the_unit_of_the_reference(change, seed, shift
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(min_value=0, max_value=999), st.floats(min_value=0.0, max_value=0.3), st.floats(min_value=0.0, max_value=0.1))
+@given(
+    st.integers(min_value=0, max_value=999),
+    st.floats(min_value=0.0, max_value=0.3),
+    st.floats(min_value=0.0, max_value=0.1),
+)
 def test_every_judge_ends_within_its_plan(seed, change, sd):
     decision, asked = settle(Rule(), BASE, noise(change, seed, sd))
     assert decision.counts[1] <= 20 + 15
@@ -300,7 +308,9 @@ def test_the_budget_may_end_within_a_draw():
 
 def test_decisions_are_told_as_they_fall():
     heard = []
-    run_rounds(judges("slow", "fine", "bad"), Draws({"slow": 0.3}), lambda: False, lambda name, _: heard.append(name))
+    run_rounds(
+        judges("slow", "fine", "bad"), Draws({"slow": 0.3}), lambda: False, lambda name, _: heard.append(name)
+    )
     assert heard == ["bad", "fine", "slow"]
 
 
@@ -318,7 +328,9 @@ def test_an_interruption_passes_through_after_the_finished_were_told():
         return Draws({"slow": 0.3})(name, process)
 
     with pytest.raises(KeyboardInterrupt):
-        run_rounds(judges("fine", "slow"), draw, lambda: False, lambda name, decision: heard.append((name, decision)))
+        run_rounds(
+            judges("fine", "slow"), draw, lambda: False, lambda name, decision: heard.append((name, decision))
+        )
     assert [(name, type(decision)) for name, decision in heard] == [("fine", Decision)]
 
 

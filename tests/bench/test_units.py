@@ -33,7 +33,14 @@ def test_format_time(seconds, text):
 
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(0, "0 B"), (812, "812 B"), (1023, "1023 B"), (65536, "64.0 KiB"), (1e7, "9.54 MiB"), (3 * 1024**3, "3.00 GiB")],
+    [
+        (0, "0 B"),
+        (812, "812 B"),
+        (1023, "1023 B"),
+        (65536, "64.0 KiB"),
+        (1e7, "9.54 MiB"),
+        (3 * 1024**3, "3.00 GiB"),
+    ],
 )
 def test_format_bytes(size, text):
     assert format_bytes(size) == text
@@ -42,7 +49,15 @@ def test_format_bytes(size, text):
 def test_format_rate_and_ratio():
     assert [format_rate(value) for value in (0, 812, 1234, 5e6)] == ["0 /s", "812 /s", "1.23 k/s", "5.00 M/s"]
     changes = (0.011, -0.25, 2.0, 0.0, -1e-6, 1e-6, math.nan)
-    assert [format_ratio(value) for value in changes] == ["+1.1 %", "-25.0 %", "+200.0 %", "0.0 %", "0.0 %", "0.0 %", "n/a"]
+    assert [format_ratio(value) for value in changes] == [
+        "+1.1 %",
+        "-25.0 %",
+        "+200.0 %",
+        "0.0 %",
+        "0.0 %",
+        "0.0 %",
+        "n/a",
+    ]
 
 
 def test_format_value_goes_by_unit():
@@ -57,7 +72,15 @@ def test_format_value_goes_by_unit():
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("100us", 1e-4), ("100 µs", 1e-4), ("1.5 ms", 1.5e-3), ("2min", 120), ("1_000ns", 1e-6), ("2e3 s", 2000), (" 1h ", 3600)],
+    [
+        ("100us", 1e-4),
+        ("100 µs", 1e-4),
+        ("1.5 ms", 1.5e-3),
+        ("2min", 120),
+        ("1_000ns", 1e-6),
+        ("2e3 s", 2000),
+        (" 1h ", 3600),
+    ],
 )
 def test_parse_duration(text, seconds):
     assert parse_duration(text) == seconds
@@ -76,13 +99,17 @@ def test_parse_rate():
     assert parse_rate("2/ms") == 2000
 
 
-@pytest.mark.parametrize("text", ["", "100", "us", "-1s", "1 fortnight", "1,5 s", "1s extra", "1__0 s", "1_s", "1e999 s"])
+@pytest.mark.parametrize(
+    "text", ["", "100", "us", "-1s", "1 fortnight", "1,5 s", "1s extra", "1__0 s", "1_s", "1e999 s"]
+)
 def test_durations_not_understood(text):
     with pytest.raises(ConfigurationError, match="expected a"):
         parse_duration(text)
 
 
-@pytest.mark.parametrize(("parse", "text"), [(parse_size, "10"), (parse_size, "10 mb"), (parse_rate, "10"), (parse_rate, "10/y")])
+@pytest.mark.parametrize(
+    ("parse", "text"), [(parse_size, "10"), (parse_size, "10 mb"), (parse_rate, "10"), (parse_rate, "10/y")]
+)
 def test_sizes_and_rates_not_understood(parse, text):
     with pytest.raises(ConfigurationError, match="such as"):
         parse(text)
@@ -107,10 +134,20 @@ def test_formatting_keeps_the_order(first, second):
         ("p95 <= 100us", Budget("p95 <= 100us", "p95", "<=", 1e-4), "p95", "s"),
         ("p99<=2 ms", Budget("p99<=2 ms", "p99", "<=", 2e-3), "p99", "s"),
         ("mean <= 1s", Budget("mean <= 1s", "mean", "<=", 1.0), "time", "s"),
-        (" throughput  >=\n1000/s", Budget("throughput >= 1000/s", "throughput", ">=", 1000.0), "time", "1/s"),
+        (
+            " throughput  >=\n1000/s",
+            Budget("throughput >= 1000/s", "throughput", ">=", 1000.0),
+            "time",
+            "1/s",
+        ),
         ("peak <= 10MB", Budget("peak <= 10MB", "peak", "<=", 1e7), "peak", "B"),
         ("rss <= 64MiB", Budget("rss <= 64MiB", "rss", "<=", 64 * 1024.0**2), "rss", "B"),
-        ("speed >= 50x slow[n=1, k=a b]", Budget("speed >= 50x slow[n=1, k=a b]", "speed", ">=", 50.0, "slow[n=1, k=a b]"), "time", "x"),
+        (
+            "speed >= 50x slow[n=1, k=a b]",
+            Budget("speed >= 50x slow[n=1, k=a b]", "speed", ">=", 50.0, "slow[n=1, k=a b]"),
+            "time",
+            "x",
+        ),
     ],
 )
 def test_budgets(text, budget, measured, unit):

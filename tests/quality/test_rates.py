@@ -72,7 +72,9 @@ def synthetic(one):
 
 white = synthetic(lambda rng, _: rng.gauss(0, 0.03))
 quiet = synthetic(lambda rng, _: rng.gauss(0, 0.005))
-widest = synthetic(lambda rng, _: rng.gauss(0, 0.05))  # the largest spread at which a stored baseline may gate
+widest = synthetic(
+    lambda rng, _: rng.gauss(0, 0.05)
+)  # the largest spread at which a stored baseline may gate
 bimodal = synthetic(lambda rng, _: rng.gauss(0, 0.01) + (0.06 if rng.random() < 0.3 else 0.0))
 outliers = synthetic(lambda rng, _: rng.gauss(0, 0.02) + (0.25 if rng.random() < 0.04 else 0.0))
 drifting = synthetic(lambda rng, k: rng.gauss(0, 0.02) + 0.001 * k)
@@ -140,7 +142,14 @@ def replay(source, slowdown, trials=TRIALS, rule=STORED):
 
 # --- rates ----------------------------------------------------------------------------------------------------
 
-REGULAR = {"recorded": recorded_spread, "white": white, "quiet": quiet, "bimodal": bimodal, "drifting": drifting, "heavy": heavy}
+REGULAR = {
+    "recorded": recorded_spread,
+    "white": white,
+    "quiet": quiet,
+    "bimodal": bimodal,
+    "drifting": drifting,
+    "heavy": heavy,
+}
 SOURCES = {**REGULAR, "widest": widest, "outliers": outliers, "recorded as it was": recorded}
 
 

@@ -17,7 +17,21 @@ from bench.stats.intervals import (
     welch,
 )
 
-PROBABILITIES = (1e-12, 1e-6, 1 / 6000, 0.01, 0.05, 0.25, 0.4, 0.6, 0.95, 0.975, 0.99, 1 - 0.01 / 3, 1 - 0.01 / 60)
+PROBABILITIES = (
+    1e-12,
+    1e-6,
+    1 / 6000,
+    0.01,
+    0.05,
+    0.25,
+    0.4,
+    0.6,
+    0.95,
+    0.975,
+    0.99,
+    1 - 0.01 / 3,
+    1 - 0.01 / 60,
+)
 
 
 @pytest.mark.parametrize("p", PROBABILITIES)
@@ -71,7 +85,9 @@ def test_no_degrees_of_freedom_are_refused():
 @pytest.mark.parametrize(("a", "b"), [(0.5, 0.5), (1.0, 3.0), (17.5, 0.5), (0.5, 99.0), (38.0, 1963.0)])
 def test_incomplete_beta_against_scipy(a, b):
     for x in (1e-9, 0.01, 0.3, 0.5, 0.9, 0.999):
-        assert regularised_beta(x, a, b) == pytest.approx(float(stats.beta.cdf(x, a, b)), rel=1e-9, abs=1e-280)
+        assert regularised_beta(x, a, b) == pytest.approx(
+            float(stats.beta.cdf(x, a, b)), rel=1e-9, abs=1e-280
+        )
     assert regularised_beta(0.0, a, b) == 0.0
     assert regularised_beta(1.0, a, b) == 1.0
 
@@ -103,10 +119,14 @@ def test_welch_without_spread_or_without_samples():
     assert welch([2.0], [1.0, 1.0]) == (1.0, math.inf, 1.0)
 
 
-@pytest.mark.parametrize(("hits", "trials"), [(0, 200), (1, 30), (15, 30), (199, 200), (200, 200), (37, 2000)])
+@pytest.mark.parametrize(
+    ("hits", "trials"), [(0, 200), (1, 30), (15, 30), (199, 200), (200, 200), (37, 2000)]
+)
 def test_exact_binomial_interval_against_scipy(hits, trials):
     expected = stats.binomtest(hits, trials).proportion_ci(method="exact")
-    assert binomial_interval(hits, trials) == pytest.approx((expected.low, expected.high), rel=1e-9, abs=1e-12)
+    assert binomial_interval(hits, trials) == pytest.approx(
+        (expected.low, expected.high), rel=1e-9, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize(("hits", "trials"), [(-1, 5), (6, 5), (0, 0)])
