@@ -24,6 +24,7 @@ _COMMANDS = {
     "baseline": ("bench.cli.baseline", "Record or show the stored baseline."),
     "doctor": ("bench.cli.doctor", "Check the setup: settings, suites, subject, host, baseline."),
 }
+_LATER = frozenset({"ab", "accept", "calibrate", "compare", "profile", "report", "self-test"})
 _HOME = Path(__file__).resolve().parents[2]
 
 
@@ -33,7 +34,9 @@ class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _LATER:
+            raise click.UsageError(f"the command {cmd_name!r} arrives in a later version", ctx)
         if cmd_name not in _COMMANDS:
             return None
         found: click.Command = import_module(_COMMANDS[cmd_name][0]).command

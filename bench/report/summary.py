@@ -74,7 +74,8 @@ def _passed(rows: Sequence[Comparison]) -> str:
         "not comparable": [row for row in rows if row.verdict is Verdict.NOT_COMPARABLE],
     }
     parts = [f"{_distinct(group)} {words}" for words, group in groups.items() if group]
-    return f"{measured}, no regression" + (f" ({', '.join(parts)})" if parts else "")
+    outcome = f"{measured}, no regression" if gating else f"{measured} measured, none could gate"
+    return outcome + (f" ({', '.join(parts)})" if parts else "")
 
 
 def _regressed(rows: Sequence[Comparison]) -> str:

@@ -39,6 +39,7 @@ def test_every_command_explains_itself_with_an_example(capsys, command):
     ("arguments", "expected"),
     [
         (["nonsense"], "No such command 'nonsense'"),
+        (["ab", "--base", "main"], "the command 'ab' arrives in a later version"),
         (["check", "--nonsense"], "No such option"),
         (["check", "--tolerance", "ten"], "not a valid float"),
         (["check", "--report", "html"], "the format 'html' arrives in a later version"),

@@ -75,6 +75,11 @@ def test_a_pass_says_what_was_measured(report, row, single):
     )
 
 
+def test_a_pass_in_which_nothing_gated_says_so(report, row):
+    noisy = report(row("a::1", Verdict.UNDECIDED, gates=False), row("a::1", metric="rss", gates=False))
+    assert headline(noisy) == "PASS: 1 benchmark measured, none could gate (1 too noisy to gate), in 41 s"
+
+
 def test_shown_metrics_do_not_enter_the_sentence(report, row):
     odd = report(row("a::1"), row("a::1", Verdict.UNDECIDED, metric="rss", gates=False))
     assert headline(odd) == "PASS: 1 benchmark, no regression, in 41 s"
