@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from bench import compare
 from bench.clock import Clock
 from bench.discovery import find_suites
-from bench.errors import DiscoveryError
+from bench.errors import ConfigurationError, DiscoveryError
 from bench.estimates import LOG_METRICS, reference_cv, reference_shift
 from bench.executor import Collection, Executor
 from bench.model import (
@@ -179,7 +179,10 @@ def _session(settings: Settings, ports: Ports) -> Session:
 def _check_budgets(specs: Iterable[BenchmarkSpec]) -> None:
     for spec in specs:
         for text in spec.budgets:
-            parse_budget(text)
+            try:
+                parse_budget(text)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{spec.id}: budget {text!r}: {error.message}", hint=error.hint) from error
 
 
 def _metrics_of(settings: Settings, spec: BenchmarkSpec) -> set[str]:

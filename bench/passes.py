@@ -139,7 +139,7 @@ def record_passes(
                 for metric in ratios:
                     session.measure(spec, metric, process)
         session.progress.end()
-    session.calibrations |= {name: fit_calibration(session.runs[name, "time"]) for name in specs}
+    session.calibrations |= {name: fit_calibration(session.runs.get((name, "time"), ())) for name in specs}
 
 
 def _title(metric: str) -> str:

@@ -19,7 +19,7 @@ def load_suite(path: Path) -> ModuleType:
     """
     parts = package_parts(path)
     if parts:
-        base = path.parents[len(parts) - 1]
+        base = path.parents[len(parts)]
         if parts[0] not in sys.modules:
             sys.meta_path.insert(0, SubjectFinder({parts[0]: str(base)}))
         return importlib.import_module(".".join((*parts, path.stem)))
