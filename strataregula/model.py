@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from strataregula.errors import visible
 
@@ -157,9 +157,10 @@ class _Removed:
 REMOVED = _Removed()
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One line of a section as written: a pattern's text and its value, not yet bound to domains.
+
+    A named tuple because there are as many as lines: it is made in a third of the time of a frozen dataclass.
 
     ``order`` counts the rules of a compilation from 0 over all layers; ``value`` is immutable, `REMOVED`
     for ``!pattern``. ``where`` all hold, none of ``unless`` (the mapping form of ``except``) holds, and

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from strataregula.core.coverage import Coverage
 from strataregula.core.domains import DomainSet, check_parents, read_domains
@@ -40,8 +40,7 @@ MAX_KEYS: Final = 10_000_000
 _SCALARS: Final = frozenset({str, int, float, bool, type(None), bytes})
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedRule:
+class PlannedRule(NamedTuple):
     """One rule with its template, its precedence, and how many keys it makes (0 when it selects among existing ones)."""
 
     rule: Rule
@@ -53,11 +52,15 @@ class PlannedRule:
 
 @dataclass(frozen=True, slots=True)
 class SectionPlan:
-    """The rules of one section in the order of the sources; ``count`` keys are made, overlaps counted twice."""
+    """The rules of one section in the order of the sources; ``count`` keys are made, overlaps counted twice.
+
+    ``selects`` tells that some rule chooses among the keys of the others.
+    """
 
     name: str
     rules: tuple[PlannedRule, ...]
     count: int
+    selects: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +91,25 @@ def plan_rules(
     for rule in rules:
         bound = None if rule.where or rule.unless or rule.excluded else simple.bind(rule.pattern)
         if bound is not None:
-            template, specific = bound
-            planned: PlannedRule | None = PlannedRule(rule, template, (rule.layer, rule.priority, specific), template.count)
+            template, specific, count = bound
+            planned: PlannedRule | None = PlannedRule(
+                rule, template, (rule.layer, rule.priority, specific), count
+            )
         else:
             planned = _plan_rule(rule, resolver, log)
         if planned is not None:
             by_section.setdefault(rule.section, []).append(planned)
-    plan = Plan(
-        tuple(SectionPlan(name, tuple(of), sum(rule.count for rule in of)) for name, of in by_section.items())
-    )
+    plan = Plan(tuple(_section_plan(name, of) for name, of in by_section.items()))
     if plan.count > max_keys:
         first = plan.sections[0].rules[0].rule.place if plan.sections and plan.sections[0].rules else NO_PLACE
         message = f"the rules make {plan.count:,} keys together, at most {max_keys:,} are allowed"
         log.report("limit", message, Place(first.file), hint="narrow the largest rules with where:")
     return plan
+
+
+def _section_plan(name: str, rules: list[PlannedRule]) -> SectionPlan:
+    count = sum([planned.count for planned in rules])
+    return SectionPlan(name, tuple(rules), count, any(planned.template.selects for planned in rules))
 
 
 def _plan_rule(rule: Rule, resolver: Resolver, log: DiagnosticLog) -> PlannedRule | None:

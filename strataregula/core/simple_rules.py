@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from strataregula.core.pattern import MAX_LENGTH, MAX_SEGMENTS
 from strataregula.core.resolver import Resolver
 from strataregula.core.segments import Capture, Segment
-from strataregula.core.templates import Factor, Slot, Template
+from strataregula.core.templates import Factor, SharedTables, Slot, Template
 
 __all__ = ["SimpleRules", "Specificity"]
 
@@ -20,7 +20,7 @@ Specificity: TypeAlias = "tuple[int, int, int, int]"
 _LITERAL: Final = r'[^.*?\[\]{}\\"]+'
 _SEGMENT: Final = rf"(?:{_LITERAL}|\*|\{{[^\W\d][\w-]*\}})"
 _SIMPLE: Final = re.compile(rf"(?!!){_SEGMENT}(?:\.{_SEGMENT})*")
-_WILD: Final = re.compile(r"\*|\{[^}]*\}")
+_WILD: Final = re.compile(r"(\*|\{[^}]*\})")
 _SLOTS: Final = tuple(tuple(Slot(number, 0) for number in range(count)) for count in range(MAX_SEGMENTS + 1))
 _Shape: TypeAlias = "list[tuple[str, frozenset[str]]]"
 
@@ -32,40 +32,40 @@ class SimpleRules:
         self._resolver = resolver
         self._factors: dict[str, Factor | None] = {}
         self._shapes = _simple_shapes(resolver)
+        self._tables = SharedTables()
 
-    def bind(self, text: str) -> tuple[Template, Specificity] | None:
-        """Return the template and the specificity of a simple rule, None when the general way has to decide."""
-        if len(text) > MAX_LENGTH or _SIMPLE.fullmatch(text) is None:
-            return None
-        wild = _WILD.findall(text)
-        if not wild:
-            characters = len(text) - text.count(".")
-            return (Template((text,)), (0, 0, 0, characters)) if text.count(".") < MAX_SEGMENTS else None
-        names = self._names(text, wild) if "*" in wild else [item[1:-1] for item in wild]
-        factors = self._bound(names)
-        if factors is None:
-            return None
-        texts = tuple(_WILD.split(text))
+    def bind(self, text: str) -> tuple[Template, Specificity, int] | None:
+        """Return template, specificity and number of keys of a simple rule, None when the general way has to decide."""
         dots = text.count(".")
-        if dots >= MAX_SEGMENTS:
+        if _SIMPLE.fullmatch(text) is None or dots >= MAX_SEGMENTS or len(text) > MAX_LENGTH:
             return None
+        pieces = _WILD.split(text)
+        if len(pieces) == 1:
+            return Template((text,)), (0, 0, 0, len(text) - dots), 1
+        wild = pieces[1::2]
         free = wild.count("*")
-        characters = sum(map(len, texts)) - dots
-        return Template(texts, _SLOTS[len(names)], factors), (0, -free, free - len(wild), characters)
+        names = self._names(text.split(".")) if free else [item[1:-1] for item in wild]
+        factors, size = self._bound(names)
+        if not size:
+            return None
+        texts = tuple(pieces[::2])
+        run = self._tables.block(texts[0], factors[0], texts[1]) if len(factors) == 1 else None
+        specificity = 0, -free, free - len(wild), len("".join(texts)) - dots
+        return Template(texts, _SLOTS[len(names)], factors, run), specificity, size
 
-    def _bound(self, names: list[str]) -> tuple[Factor, ...] | None:
-        """Return the factors of independent names with at most the allowed product, None otherwise."""
+    def _bound(self, names: list[str]) -> tuple[tuple[Factor, ...], int]:
+        """Return the factors of independent names and their product, 0 for what the general way has to decide."""
         factors = []
         size = 1
         for name in names:
             factor = self._factors[name] if name in self._factors else self._find(name)
             if factor is None:
-                return None
+                return (), 0
             factors.append(factor)
             size *= len(factor.rows)
         if len(names) > 1 and not self._resolver.domains.independent(tuple(names)):
-            return None
-        return tuple(factors) if 0 < size <= self._resolver.max_keys else None
+            return (), 0
+        return tuple(factors), size if size <= self._resolver.max_keys else 0
 
     def _find(self, name: str) -> Factor | None:
         found = self._resolver.domains.find(name) if name else None
@@ -73,26 +73,29 @@ class SimpleRules:
         self._factors[name] = factor = factor if factor is not None and factor.plain else None
         return factor
 
-    def _names(self, text: str, wild: list[str]) -> list[str]:
+    def _names(self, segments: list[str]) -> list[str]:
         """Return the name of each wildcard; the empty name, which no domain has, where no single shape lends one."""
-        segments = text.split(".")
-        fitting = [shape for shape in self._shapes.get(len(segments), ()) if _fits(segments, shape)]
-        if len(fitting) != 1:
-            return [""]
-        lent = fitting[0]
-        at = [number for number, segment in enumerate(segments) if segment[0] in "*{"]
-        return [lent[number][0] if item == "*" else item[1:-1] for number, item in zip(at, wild, strict=True)]
+        found: list[str] | None = None
+        for shape in self._shapes.get(len(segments), ()):
+            names = _lent(segments, shape)
+            if names is None:
+                continue
+            if found is not None:
+                return [""]
+            found = names
+        return [""] if found is None else found
 
 
 def _simple_shapes(resolver: Resolver) -> dict[int, list[_Shape]]:
-    """Return the shapes by their number of segments; those whose captures correlate stand for no simple rule."""
+    """Return the shapes by their number of segments; one that is not simple stands there twice, so that it never decides."""
     shapes: dict[int, list[_Shape]] = {}
     for shape in resolver.shapes:
         fields = [_shape_field(segment, resolver) for segment in shape.segments]
         names = tuple(name for name, _ in fields if name)
         known = shapes.setdefault(len(fields), [])
         known.append(fields)
-        if not resolver.domains.independent(names):
+        special = any(value[0] in "*{" for _, values in fields for value in values)
+        if special or not resolver.domains.independent(names):
             known.append(fields)
     return shapes
 
@@ -106,12 +109,13 @@ def _shape_field(segment: Segment, resolver: Resolver) -> tuple[str, frozenset[s
     return part.name, frozenset(found[0].column(found[1]) if found else ())
 
 
-def _fits(segments: list[str], shape: _Shape) -> bool:
-    """Tell whether every literal is what the shape has there, and every wildcard stands at one of its captures."""
-    for segment, (name, values) in zip(segments, shape, strict=True):
-        if segment[0] in "*{":
-            if not name:
-                return False
-        elif segment not in values:
-            return False
-    return True
+def _lent(segments: list[str], shape: _Shape) -> list[str] | None:
+    """Return the name of each wildcard where every literal is what the shape has there, None where the shape does not fit."""
+    names = []
+    for segment, (name, values) in zip(segments, shape):  # noqa: B905 - equal lengths, and this is the hottest loop
+        if segment in values:
+            continue
+        if not name or segment[0] not in "*{":
+            return None
+        names.append(name if segment == "*" else segment[1:-1])
+    return names

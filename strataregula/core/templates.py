@@ -58,52 +58,52 @@ Block: TypeAlias = tuple[str, tuple[str, ...], str]
 
 
 class SharedTables:
-    """Concatenations that several rules of one expansion share: values with the text behind them, or before them.
+    """Concatenations that several rules share: the values of a factor with the text behind them, or before them.
 
-    A table is built when it is needed for the second time; until then a `Block` keeps the three parts apart.
+    A table is built when it is needed for the second time; until then the parts of a `Block` stay apart.
     """
 
-    __slots__ = ("_heads", "_tails")
+    __slots__ = ("_factors", "_heads", "_tails")
 
     def __init__(self) -> None:
         self._heads: dict[tuple[int, str], tuple[str, ...]] = {}
         self._tails: dict[tuple[int, str], tuple[str, ...]] = {}
+        self._factors: dict[int, Factor] = {}
 
     def block(self, prefix: str, factor: Factor, suffix: str) -> Block:
-        """Return the run of a factor with one column between two texts.
-
-        The factor has to outlive the tables, which know it by its identity.
-        """
+        """Return the run of a factor with one column between two texts."""
         behind = id(factor), suffix
         tails = self._tails.get(behind)
         if tails:
-            return (prefix, tails, "")
+            return prefix, tails, ""
         before = id(factor), prefix
         heads = self._heads.get(before)
         if heads:
-            return ("", heads, suffix)
+            return "", heads, suffix
         if tails is not None:
-            self._tails[behind] = tails = tuple([row[0] + suffix for row in factor.rows])
-            return (prefix, tails, "")
+            self._tails[behind] = tails = tuple([value + suffix for value in factor.values])
+            return prefix, tails, ""
         self._tails[behind] = ()
         if heads is not None:
-            self._heads[before] = heads = tuple([prefix + row[0] for row in factor.rows])
-            return ("", heads, suffix)
+            self._heads[before] = heads = tuple([prefix + value for value in factor.values])
+            return "", heads, suffix
         self._heads[before] = ()
-        return (prefix, factor.values, suffix)
+        self._factors[id(factor)] = factor
+        return prefix, factor.values, suffix
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
-    """A pattern bound to its domains.
+class Template(NamedTuple):
+    """A pattern bound to its domains; a named tuple because every rule of every compilation makes one.
 
-    A template that makes keys by plain concatenation is ``texts`` (dots included) around ``slots``. One that ``selects``
-    among the keys of other rules, or that has to quote segments, is ``written`` field by field instead.
+    A template that makes keys by plain concatenation is ``texts`` (dots included) around ``slots``; ``run`` is its only block when
+    there is one slot. One that ``selects`` among the keys of other rules, or that has to quote segments, is ``written`` field by
+    field instead.
     """
 
     texts: tuple[str, ...]
     slots: tuple[Slot, ...] = ()
     factors: tuple[Factor, ...] = ()
+    run: Block | None = None
     selects: bool = False
     written: tuple[Field, ...] = ()
 
@@ -111,7 +111,7 @@ class Template:
     def of(cls, fields: tuple[Field, ...], factors: tuple[Factor, ...], *, selects: bool) -> Template:
         """Make the template of some fields in the form that fits."""
         if selects or not all(factor.plain for factor in factors) or _needs_quotes(fields):
-            return cls((), (), factors, selects, fields)
+            return cls((), (), factors, None, selects, fields)
         texts, slots = [""], []
         for index, field in enumerate(fields):
             texts[-1] += "." if index else ""
@@ -121,7 +121,10 @@ class Template:
                 elif isinstance(piece, Slot):
                     slots.append(piece)
                     texts.append("")
-        return cls(tuple(texts), tuple(slots), factors)
+        run = None
+        if len(slots) == 1 and len(factors[0].names) == 1:
+            run = texts[0], factors[0].values, texts[1]
+        return cls(tuple(texts), tuple(slots), factors, run)
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -133,24 +136,26 @@ class Template:
         """How many keys the template makes, 0 when it selects."""
         return 0 if self.selects else prod([len(factor.rows) for factor in self.factors])
 
-    def blocks(self, tables: SharedTables) -> Iterable[Block]:
+    def blocks(self) -> Iterable[Block]:
         """Return the keys in runs, in the order of the domains, the last slot running fastest; constant memory."""
+        if self.run is not None:
+            return (self.run,)
         slots, factors = self.slots, self.factors
-        if len(slots) == 1 and len(factors[0].names) == 1:
-            return (tables.block(self.texts[0], factors[0], self.texts[1]),)
+        if self.selects:
+            return ()
         if self.written:
             return _chunks(self._quoted_keys())
         if not slots:
             return (("", self.texts, ""),)
         independent = [slot.factor for slot in slots] == list(range(len(factors)))
         if independent and all(len(factor.names) == 1 for factor in factors):
-            prefixes = self._prefixes(len(factors) - 1)
-            return (tables.block(prefix, factors[-1], self.texts[-1]) for prefix in prefixes)
+            tails = tuple([value + self.texts[-1] for value in factors[-1].values])
+            return ((prefix, tails, "") for prefix in self._prefixes(len(factors) - 1))
         return _chunks(self._correlated())
 
     def iter_keys(self) -> Iterator[str]:
         """Yield the keys one by one."""
-        for prefix, middles, suffix in self.blocks(SharedTables()):
+        for prefix, middles, suffix in self.blocks():
             for middle in middles:
                 yield f"{prefix}{middle}{suffix}"
 
@@ -176,7 +181,9 @@ class Template:
 
 
 def _needs_quotes(fields: tuple[Field, ...]) -> bool:
-    return any(isinstance(piece, str) and ("." in piece or piece[:1] == '"') for field in fields for piece in field)
+    return any(
+        isinstance(piece, str) and ("." in piece or piece[:1] == '"') for field in fields for piece in field
+    )
 
 
 def _fields_of(texts: tuple[str, ...], slots: tuple[Slot, ...]) -> tuple[Field, ...]:
