@@ -87,6 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         say("interrupted")
         return 130
+    except SystemExit:  # click's way out when the reader of its help text has gone
+        return 0
     except click.ClickException as error:
         _show_usage_error(error)
         return 2

@@ -20,7 +20,7 @@ from bench.model import Report
 from bench.report import console, github, json_format, junit, markdown
 from bench.report.summary import next_steps
 from bench.settings import Settings, load_settings
-from bench.store.atomic import atomic_write
+from bench.store.atomic import atomic_write, ensure_writable
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
@@ -61,7 +61,14 @@ def _outputs(options: MeasuringOptions) -> list[Output]:
         )
     if not on_stdout and options.json_file != "-":
         wanted.insert(0, Output("console"))
+    for file in _files(options):
+        ensure_writable(file.parent)
     return wanted
+
+
+def _files(options: MeasuringOptions) -> list[Path]:
+    files = [output.file for output in options.reports if output.file is not None]
+    return files if options.json_file in {None, "-"} else [*files, Path(str(options.json_file))]
 
 
 def _publish(report: Report, options: MeasuringOptions, outputs: list[Output]) -> None:

@@ -13,6 +13,7 @@ from bench.guard import Ports
 from bench.measure.kernels import REFERENCE_VERSION
 from bench.progress import Progress
 from bench.settings import Settings
+from bench.store.atomic import ensure_writable
 from bench.store.baselines import FileBaselineStore
 from bench.store.runs import FileRunLog, RunHeader
 from bench.subject import locate
@@ -26,6 +27,9 @@ def open_ports(settings: Settings, command: str, progress: Progress) -> Iterator
 
     While they are open, this process keeps off the CPU that its workers are pinned to.
     """
+    store = FileBaselineStore(settings.baseline)
+    if _will_record(settings, store, command):
+        ensure_writable(settings.baseline)
     clock = SystemClock()
     environment = machine.read_environment(REFERENCE_VERSION)
     commit = describe(settings.root)
@@ -42,13 +46,17 @@ def open_ports(settings: Settings, command: str, progress: Progress) -> Iterator
     roots = {} if settings.installed else subject_roots(settings)
     executor = IsolatedExecutor(settings.root, roots, settings.subject if settings.installed else (), cpu)
     notices = (*machine.host_notices(), *_subject_notices(settings))
-    store = FileBaselineStore(settings.baseline)
     with machine.move_parent_off(cpu):
         try:
             yield Ports(executor, store, runs, clock, progress, environment, commit.id, notices)
         finally:
             progress.end()
             runs.close()
+
+
+def _will_record(settings: Settings, store: FileBaselineStore, command: str) -> bool:
+    first_check = not store.path.exists() and not (settings.ci or settings.require_baseline)
+    return command == "baseline update" or (command == "check" and first_check)
 
 
 def subject_roots(settings: Settings) -> dict[str, str]:

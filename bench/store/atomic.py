@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -31,6 +32,19 @@ def atomic_write(path: Path, data: bytes) -> None:
     except OSError as error:
         raise unwritable(path, error) from error
     _sync_folder(target.parent)
+
+
+def ensure_writable(folder: Path) -> None:
+    """Raise the :class:`StoreError` that writing into ``folder`` would end in; writes nothing.
+
+    Asked before minutes of measuring, whose result could not be kept. A missing folder is judged by the
+    nearest one above it.
+    """
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not existing.is_dir():
+        raise unwritable(folder, NotADirectoryError(errno.ENOTDIR, f"{existing} is not a folder"))
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise unwritable(folder, PermissionError(errno.EACCES, f"no permission to write in {existing}"))
 
 
 def unwritable(path: Path, error: OSError) -> StoreError:

@@ -237,7 +237,10 @@ def _calibration_document(calibration: Calibration) -> dict[str, Any]:
     """Nothing for a metric that is not divided by the reference."""
     if calibration.reference_s is None:
         return {}
-    return {"sensitivity": _rounded(calibration.sensitivity), "reference_s": _rounded(calibration.reference_s)}
+    return {
+        "sensitivity": _rounded(calibration.sensitivity),
+        "reference_s": _rounded(calibration.reference_s),
+    }
 
 
 def _rounded(number: float) -> float | int:

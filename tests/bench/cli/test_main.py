@@ -70,6 +70,7 @@ def test_usage_errors_are_one_message_and_2(project, edges, capsys, arguments, e
         (Interrupted("interrupted; kept in x"), 130, "bench-guard: error: interrupted; kept in x\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
         (click.Abort(), 130, "interrupted\n"),
+        (SystemExit(1), 0, ""),
         (
             ZeroDivisionError("oops"),
             4,

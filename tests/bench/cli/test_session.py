@@ -122,10 +122,19 @@ def test_a_report_without_a_file_replaces_the_console(project, edges, measured, 
     assert "PASS: " not in text.split("\n")[0] or format_name == "github"
 
 
-def test_a_report_that_cannot_be_written_is_named_after_the_result_was_shown(
-    project, edges, measured, capsys
-):
-    assert main(["check", "--json", "pyproject.toml/r.json"]) == 2
+@pytest.mark.parametrize("option", ["--json", "--report"])
+def test_a_report_that_cannot_be_written_is_named_before_measuring(project, edges, measured, capsys, option):
+    file = "pyproject.toml/r"
+    assert main(["check", option, file if option == "--json" else f"markdown={file}"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "pyproject.toml: cannot be written" in captured.err
+    assert edges.settings is None
+
+
+def test_a_report_that_fails_at_the_end_comes_after_the_result(project, edges, measured, capsys):
+    (project / "r.json").mkdir()
+    assert main(["check", "--json", "r.json"]) == 2
     captured = capsys.readouterr()
     assert captured.out.startswith("PASS: ")
     assert "r.json: cannot be written" in captured.err

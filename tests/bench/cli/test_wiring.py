@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from bench.cli.wiring import RUNS_FOLDER, described, open_ports, subject_roots
-from bench.errors import SubjectError
+from bench.errors import StoreError, SubjectError
 from bench.model import FailureKind, ProcessFailure
 from bench.progress import SilentProgress
 from bench.settings import load_settings
@@ -84,3 +84,26 @@ def test_only_what_somebody_chose_is_described(project):
     assert text["budget"] == "5.0 (--budget)"
     assert text["subject"] == "('thing',) (guessed)"
     assert "strict" not in text
+
+
+@pytest.mark.parametrize(
+    ("command", "environ", "refused"),
+    [
+        ("baseline update", {}, True),
+        ("check", {}, True),
+        ("check", {"CI": "true"}, False),
+        ("run", {}, False),
+    ],
+)
+def test_a_baseline_that_could_not_be_kept_is_not_measured(project, command, environ, refused):
+    (project / "baselines").write_text("")
+    settings = load_settings(project, environ, {})
+    if refused:
+        with (
+            pytest.raises(StoreError, match="baselines is not a folder"),
+            open_ports(settings, command, SilentProgress()),
+        ):
+            pytest.fail("it was opened")
+    else:
+        with open_ports(settings, command, SilentProgress()) as ports:
+            assert ports.baselines.path.parent == project / "baselines"

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import StoreError
-from bench.store.atomic import atomic_write
+from bench.store.atomic import atomic_write, ensure_writable
 
 
 def test_it_makes_folders_and_replaces_the_content(tmp_path):
@@ -61,3 +61,27 @@ def test_a_folder_that_cannot_be_made_is_named_with_advice(tmp_path):
     with pytest.raises(StoreError, match="cannot be written") as caught:
         atomic_write(tmp_path / "file" / "inner", b"new")
     assert "make the folder writable" in caught.value.hint
+
+
+def test_a_folder_that_can_be_written_or_made_is_fine(tmp_path):
+    ensure_writable(tmp_path)
+    ensure_writable(tmp_path / "not" / "yet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_relative_folder_is_judged_from_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ensure_writable(Path("not/yet"))
+
+
+def test_a_file_in_the_way_is_named(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StoreError, match="file is not a folder"):
+        ensure_writable(tmp_path / "file" / "inner")
+
+
+def test_a_read_only_folder_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+    with pytest.raises(StoreError, match="no permission to write in") as caught:
+        ensure_writable(tmp_path / "baselines")
+    assert str(tmp_path / "baselines") in caught.value.message
