@@ -120,19 +120,18 @@ def _permissions(path: Path) -> int:
 
 
 def read_sources(sources: tuple[Source, ...], log: DiagnosticLog, files: Files) -> list[Document]:
-    """Read every source, base first; problems go to ``log`` and the documents that could be read are returned."""
+    """Read every source, base first; problems go to ``log`` and the documents that could be read are returned.
+
+    Raise `TypeError` for a source that is neither a path nor a mapping.
+    """
     documents: list[Document] = []
     for index, source in enumerate(sources):
         if isinstance(source, Mapping):
             name = f"<mapping {index + 1}>"
             found = [_from_mapping(source, Layer(index, name), log)]
-        elif isinstance(source, str | os.PathLike):
+        else:
             path = os.fspath(source)
             found = _read_path(path, Layer(index, path), log, files)
-        else:
-            message = f"source {index + 1} is {type(source).__name__}, not a path or a mapping"
-            log.report("unreadable", message, Place(f"<source {index + 1}>"))
-            continue
         documents += [document for document in found if document is not None]
     return documents
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from typing import Any, Final, NamedTuple
 
 from strataregula.core.coverage import Coverage, RuleIndex
@@ -371,14 +371,9 @@ class _Stream:
         """Yield the keys that both rules cover, walking the smaller one that makes keys."""
         makers = [at for at in (number, rival) if not self.rules[at].template.selects]
         if not makers:
-            made = (
-                key
-                for planned in self.rules
-                if not planned.template.selects
-                for key in planned.template.iter_keys()
-            )
+            made: Iterator[str] = chain.from_iterable(planned.template.iter_keys() for planned in self.rules)
         else:
-            made = self.rules[min(makers, key=lambda at: self.rules[at].count)].template.iter_keys()
+            made = self.rules[min(makers, key=lambda at: self.rules[at].size)].template.iter_keys()
         tests = self.test(number), self.test(rival)
         return (key for key in made if all(test.bindings(parse_key(key)) is not None for test in tests))
 

@@ -41,12 +41,12 @@ _SCALARS: Final = frozenset({str, int, float, bool, type(None), bytes})
 
 
 class PlannedRule(NamedTuple):
-    """One rule with its template, its precedence, and how many keys it makes (0 when it selects among existing ones)."""
+    """One rule with its template, its precedence, and how many keys it makes (0 when it selects)."""
 
     rule: Rule
     template: Template
     precedence: tuple[int, int, tuple[int, ...]]
-    count: int
+    size: int
     excluded: tuple[Template, ...] = ()
 
 
@@ -108,7 +108,7 @@ def plan_rules(
 
 
 def _section_plan(name: str, rules: list[PlannedRule]) -> SectionPlan:
-    count = sum([planned.count for planned in rules])
+    count = sum([planned.size for planned in rules])
     return SectionPlan(name, tuple(rules), count, any(planned.template.selects for planned in rules))
 
 
@@ -127,13 +127,13 @@ def _plan_rule(rule: Rule, resolver: Resolver, log: DiagnosticLog) -> PlannedRul
     except PatternSyntaxError as error:
         report_syntax(error, rule.place, log)
         return None
-    count = template.count
+    size = template.size
     if excluded and not template.selects:
-        count = _count_after(excluded, template, rule, log)
-    if not count and not template.selects:
+        size = _count_after(excluded, template, rule, log)
+    if not size and not template.selects:
         hint = "check its where and except, and the names that it fixes"
         log.report("no-keys", f"the rule {rule.pattern!r} ends with no key", rule.place, hint=hint)
-    return PlannedRule(rule, template, (rule.layer, rule.priority, specificity(pattern)), count, excluded)
+    return PlannedRule(rule, template, (rule.layer, rule.priority, specificity(pattern)), size, excluded)
 
 
 def _bind_exception(text: str, resolver: Resolver) -> Template:

@@ -132,7 +132,7 @@ class Template(NamedTuple):
         return self.written or _fields_of(self.texts, self.slots)
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """How many keys the template makes, 0 when it selects."""
         return 0 if self.selects else prod([len(factor.rows) for factor in self.factors])
 

@@ -31,7 +31,7 @@ class FrozenDict(dict[str, Any]):
     __slots__ = ()
     __setitem__: Callable[..., NoReturn] = _refuse
     __delitem__: Callable[..., NoReturn] = _refuse
-    __ior__: Callable[..., NoReturn] = _refuse  # type: ignore[assignment]
+    __ior__: Callable[..., NoReturn] = _refuse
     clear: Callable[..., NoReturn] = _refuse
     pop: Callable[..., NoReturn] = _refuse
     popitem: Callable[..., NoReturn] = _refuse
@@ -54,8 +54,8 @@ class FrozenList(list[Any]):
     __slots__ = ()
     __setitem__: Callable[..., NoReturn] = _refuse
     __delitem__: Callable[..., NoReturn] = _refuse
-    __iadd__: Callable[..., NoReturn] = _refuse  # type: ignore[assignment]
-    __imul__: Callable[..., NoReturn] = _refuse  # type: ignore[assignment]
+    __iadd__: Callable[..., NoReturn] = _refuse
+    __imul__: Callable[..., NoReturn] = _refuse
     append: Callable[..., NoReturn] = _refuse
     clear: Callable[..., NoReturn] = _refuse
     extend: Callable[..., NoReturn] = _refuse

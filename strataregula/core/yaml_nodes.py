@@ -64,8 +64,7 @@ def _check_depth(text: str) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                mark = (event.start_mark.line + 1, event.start_mark.column + 1)
-                raise _YamlError("nesting", f"nested more than {MAX_DEPTH} levels deep", mark)
+                raise _YamlError("nesting", f"nested more than {MAX_DEPTH} levels deep", _mark(event))
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 
@@ -75,9 +74,9 @@ def _compose(text: str) -> yaml.Node | None:
     try:
         if not loader.check_node():
             return None
-        root: yaml.Node = loader.get_node()
-        if loader.check_node():
-            second = loader.get_node()
+        root = loader.get_node()
+        second = loader.get_node() if loader.check_node() else None
+        if second is not None:
             hint = "put each document into a file of its own"
             raise _YamlError("multi-document", "a second document begins here", _mark(second), hint)
         return root
@@ -85,8 +84,9 @@ def _compose(text: str) -> yaml.Node | None:
         loader.dispose()
 
 
-def _mark(node: yaml.Node) -> Mark:
-    return node.start_mark.line + 1, node.start_mark.column + 1
+def _mark(node: yaml.Node | yaml.Event) -> Mark:
+    mark: Any = node.start_mark
+    return mark.line + 1, mark.column + 1
 
 
 def _mark_of(error: yaml.YAMLError, text: str) -> Mark:
@@ -181,7 +181,7 @@ class _Converter:
         made = [self.node(item, depth + 1) for item in source.value]
         return _made(ListNode(tuple(part.node for part in made), _mark(source)), made)
 
-    def mapping(self, source: yaml.MappingNode, depth: int) -> _Made:
+    def mapping(self, source: yaml.Node, depth: int) -> _Made:
         if source.tag not in _MAP_TAGS:
             raise self.unknown_tag(source)
         own: dict[str, MapEntry] = {}
