@@ -62,7 +62,7 @@ def benchmark(  # noqa: PLR0913  -- every one is a documented keyword of the pub
     function receives the parameters themselves as keywords.
     ``items``: how much one call handles, a number or the name of a numeric parameter; gives throughput.
     ``budgets``: promises such as ``"p95 <= 100us"``, ``"throughput >= 1000/s"``, ``"peak <= 10MB"``.
-    ``tolerance``: relative, 0.15 for 15 %. ``growth``: the parameter over which the growth exponent is fitted.
+    ``tolerance``: relative, 0.15 for 15 %. ``growth``: the parameter that growth is fitted over.
     ``timeout``: seconds that one worker process may take.
 
     >>> @benchmark(params={"n": [10, 1000]}, items="n")

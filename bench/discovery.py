@@ -12,7 +12,7 @@ import inspect
 import itertools
 import math
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -39,7 +39,10 @@ def find_suites(root: Path, places: Sequence[str]) -> tuple[Path, ...]:
         elif path.is_dir():
             found.update(dict.fromkeys(_in_folder(path)))
         else:
-            raise DiscoveryError(f"no such suite: {path}", hint="name a file or folder of benchmarks, or set [tool.bench-guard] suites")
+            raise DiscoveryError(
+                f"no such suite: {path}",
+                hint="name a file or folder of benchmarks, or set [tool.bench-guard] suites",
+            )
     return tuple(found)
 
 
@@ -66,13 +69,15 @@ def declared(module: ModuleType) -> Iterator[tuple[str, Any, Declaration]]:
 
 
 def cases(declaration: Declaration) -> list[dict[str, Any]]:
-    """Every combination of the declared parameters, in the order of ``itertools.product``; one empty one without any."""
+    """Every combination of the declared parameters, as ``itertools.product`` orders them; at least one."""
     names = list(declaration.params)
-    return [dict(zip(names, values, strict=True)) for values in itertools.product(*declaration.params.values())]
+    return [
+        dict(zip(names, values, strict=True)) for values in itertools.product(*declaration.params.values())
+    ]
 
 
 def specs_of(module: ModuleType, path: str) -> list[BenchmarkSpec]:
-    """The benchmark cases of a loaded suite module; ConfigurationError for a declaration that contradicts itself."""
+    """The cases of a loaded suite; ConfigurationError for a declaration that contradicts itself."""
     specs: list[BenchmarkSpec] = []
     for name, function, declaration in declared(module):
         place = f"{path}::{name}"
@@ -101,13 +106,18 @@ def specs_of(module: ModuleType, path: str) -> list[BenchmarkSpec]:
 
 
 def _check(declaration: Declaration, place: str) -> None:
-    for key, values in declaration.params.items():
+    given: Mapping[str, object] = declaration.params
+    for key, values in given.items():
         if isinstance(values, str) or not isinstance(values, Sequence) or not values:
-            raise ConfigurationError(f"{place}: params[{key!r}] must be a non-empty list of values, not {_text(values)}")
+            raise ConfigurationError(
+                f"{place}: params[{key!r}] must be a non-empty list of values, not {_text(values)}"
+            )
     if declaration.tolerance is not None and not 0 < declaration.tolerance < 10:
         raise ConfigurationError(f"{place}: tolerance is a ratio such as 0.15, not {declaration.tolerance!r}")
     if declaration.growth is not None and declaration.growth not in declaration.params:
-        raise ConfigurationError(f"{place}: growth={declaration.growth!r} is not one of its params {sorted(declaration.params)}")
+        raise ConfigurationError(
+            f"{place}: growth={declaration.growth!r} is not one of its params {sorted(declaration.params)}"
+        )
     if not declaration.timeout > 0:
         raise ConfigurationError(f"{place}: timeout is a number of seconds, not {declaration.timeout!r}")
 
@@ -116,9 +126,15 @@ def _items(declaration: Declaration, values: dict[str, Any], place: str) -> floa
     items = values.get(declaration.items) if isinstance(declaration.items, str) else declaration.items
     if items is None and declaration.items is None:
         return None
-    if isinstance(items, bool) or not isinstance(items, (int, float)) or not math.isfinite(items) or items <= 0:
+    if (
+        isinstance(items, bool)
+        or not isinstance(items, (int, float))
+        or not math.isfinite(items)
+        or items <= 0
+    ):
         raise ConfigurationError(
-            f"{place}: items={declaration.items!r} must be a positive number or the name of a numeric parameter, got {_text(items)}"
+            f"{place}: items={declaration.items!r} must be a positive number or the name of a numeric "
+            f"parameter, got {_text(items)}"
         )
     return float(items)
 
@@ -166,5 +182,7 @@ def _unique(specs: Sequence[BenchmarkSpec]) -> None:
     seen: set[str] = set()
     for spec in specs:
         if spec.id in seen:
-            raise ConfigurationError(f"{spec.id}: two cases have this name; give the parameters values that read differently")
+            raise ConfigurationError(
+                f"{spec.id}: two cases have this name; give the parameters values that read differently"
+            )
         seen.add(spec.id)

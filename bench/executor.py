@@ -7,6 +7,7 @@ answer, one for whatever the subject prints, of which the last 16 KiB are kept f
 from __future__ import annotations
 
 import json
+import math
 import os
 import selectors
 import signal
@@ -103,7 +104,9 @@ class IsolatedExecutor:
         files: dict[str, str] = {}
         for suite in suites:
             id_path = relative_id(suite, self.root)
-            answer = self._ask({"mode": "collect", "suite": str(suite), "id_path": id_path}, 0, self.collect_timeout_s)
+            answer = self._ask(
+                {"mode": "collect", "suite": str(suite), "id_path": id_path}, 0, self.collect_timeout_s
+            )
             body = _body(answer)
             if isinstance(body, str):
                 problems.append(_failure(id_path, "collect", 0, answer, body))
@@ -139,8 +142,12 @@ class IsolatedExecutor:
                 process=task.process,
                 hash_seed=hash_seed_of(task),
                 method=Method(body["method"]),
-                blocks=tuple(Block(float(s), float(r)) for s, r in body.get("pairs", ()) if s > 0 and r > 0),
-                values=tuple(float(value) for value in body.get("values", ())),
+                blocks=tuple(
+                    Block(float(s), float(r))
+                    for s, r in body.get("pairs", ())
+                    if 0 < s < math.inf and 0 < r < math.inf
+                ),
+                values=tuple(float(value) for value in body.get("values", ()) if math.isfinite(value)),
                 loops=int(body.get("loops", 1)),
                 reference_loops=int(body.get("reference_loops", 1)),
                 warmup_calls=int(body.get("warmup_calls", 0)),
@@ -189,9 +196,9 @@ class IsolatedExecutor:
 
 
 def _converse(process: subprocess.Popen[bytes], read_end: int, request: bytes, timeout_s: float) -> _Answer:
-    """Send the request, then collect answer and output until the answer is whole, the worker ends, or time is up."""
-    assert process.stdin is not None
-    assert process.stdout is not None
+    """Send the request; collect answer and output until it is whole, the worker ends, or time is up."""
+    if process.stdin is None or process.stdout is None:
+        raise MeasurementError("the worker was started without its pipes")
     with suppress(BrokenPipeError):
         process.stdin.write(request)
         process.stdin.close()
@@ -289,7 +296,7 @@ def _body(answer: _Answer) -> dict[str, Any] | str:
     if isinstance(error, dict):
         return str(error.get("message", "unknown error"))
     if answer.timed_out:
-        return "no answer within its time-out; raise it with @benchmark(timeout=SECONDS) if the work is that long"
+        return "no answer within its time-out; work that long needs @benchmark(timeout=SECONDS)"
     if answer.returncode is not None and answer.returncode < 0:
         return f"the process was killed by signal {_signal_name(-answer.returncode)}"
     return f"the process exited with code {answer.returncode} before it answered"
@@ -317,17 +324,19 @@ def _spec(item: dict[str, Any]) -> BenchmarkSpec:
 
 
 class FakeExecutor:
-    """Replays recorded outcomes: ``outcome(spec, task)`` answers, ``asked`` remembers the order of requests."""
+    """Replays recorded outcomes: ``outcome(spec, task)`` answers, ``asked`` remembers the order."""
 
     def __init__(
-        self, specs: Iterable[BenchmarkSpec], outcome: Callable[[BenchmarkSpec, Task], ProcessOutcome],
+        self,
+        specs: Iterable[BenchmarkSpec],
+        outcome: Callable[[BenchmarkSpec, Task], ProcessOutcome],
         problems: Iterable[ProcessFailure] = (),
     ) -> None:
         self.collection = Collection(tuple(specs), tuple(problems))
         self.asked: list[tuple[str, Task]] = []
         self._outcome = outcome
 
-    def collect(self, suites: Sequence[Path]) -> Collection:
+    def collect(self, suites: Sequence[Path]) -> Collection:  # noqa: ARG002
         """The specs it was built with, whatever the files."""
         return self.collection
 

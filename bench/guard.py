@@ -62,7 +62,7 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the baseline offers one benchmark: an entry of this machine kind, or one that compares portably."""
+    """What the baseline offers one benchmark: an entry of this machine kind, or a portable one."""
 
     entry: BaselineEntry | None = None
     portable: BaselineEntry | None = None
@@ -75,7 +75,7 @@ class _Known:
 
 
 def collect(settings: Settings, ports: Ports) -> Collection:
-    """Import the suites in workers and keep what PATHS and -k select. DiscoveryError when nothing is there."""
+    """Import the suites in workers, keep what PATHS and -k select; DiscoveryError without any."""
     files = find_suites(settings.root, settings.paths or settings.suites)
     if not files:
         raise DiscoveryError(
@@ -96,7 +96,8 @@ def collect(settings: Settings, ports: Ports) -> Collection:
     specs = tuple(spec for spec in found.specs if chosen(spec.id))
     if not specs and not found.problems:
         raise DiscoveryError(
-            f"-k {settings.expression!r} selects none of {len(found.specs)} benchmarks", hint="see `bench-guard list`"
+            f"-k {settings.expression!r} selects none of {len(found.specs)} benchmarks",
+            hint="see `bench-guard list`",
         )
     _check_budgets(specs)
     return replace(found, specs=specs)
@@ -108,6 +109,7 @@ def run(settings: Settings, ports: Ports) -> Report:
     collection = collect(settings, ports)
     _measure(settings, session, collection.specs, {})
     rows = [*_collect_rows(collection), *_rows(settings, session, collection.specs, {}, {})]
+    settings = replace(settings, require_baseline=False)
     return _report(settings, ports, session, rows, Side("none"))
 
 
@@ -117,7 +119,9 @@ def check(settings: Settings, ports: Ports) -> Report:
     collection = collect(settings, ports)
     baseline = ports.baselines.load()
     if baseline is None and not settings.ci and not settings.require_baseline:
-        ports.progress.say("no baseline yet: this run records one (20 processes a benchmark) instead of comparing")
+        ports.progress.say(
+            "no baseline yet: this run records one (20 processes a benchmark) instead of comparing"
+        )
         return _record(ports, session, collection, settings, lambda: None, "first check")
     baseline = baseline or Baseline()
     known = {spec.id: _look_up(baseline, spec, ports.environment) for spec in collection.specs}
@@ -153,19 +157,26 @@ def _record(
 ) -> Report:
     specs = {spec.id: spec for spec in collection.specs}
     wanted = sorted({metric for spec in collection.specs for metric in _metrics_of(settings, spec)})
-    record_passes(session, specs, wanted, between)
+    record_passes(
+        session, specs, wanted, between, lambda name: limits_for(settings, specs[name], "time").tolerance
+    )
     rows = [*_collect_rows(collection), *_rows(settings, session, collection.specs, {}, {})]
     messages: tuple[str, ...] = ("nothing was written: a baseline never comes from a run with failures",)
     if not session.failures and not collection.problems:
         entries = _entries(settings, ports, session, collection.specs, reason)
-        path = ports.baselines.update(lambda old: _merged(old, entries, collection, settings, ports.environment))
+        path = ports.baselines.update(
+            lambda old: _merged(old, entries, collection, settings, ports.environment)
+        )
         messages = (f"baseline written: {len(entries)} benchmarks of {ports.environment.machine} in {path}",)
+    settings = replace(settings, require_baseline=False)
     report = _report(settings, ports, session, rows, Side("none"))
     return replace(report, messages=(*messages, *report.messages))
 
 
 def _wait(ports: Ports) -> None:
-    ports.progress.begin("waiting a minute, so that the second pass sees the host in another mood", BETWEEN_PASSES_S)
+    ports.progress.begin(
+        "waiting a minute, so that the second pass sees the host in another mood", BETWEEN_PASSES_S
+    )
     for _ in range(BETWEEN_PASSES_S):
         ports.clock.sleep(1.0)
         ports.progress.advance("")
@@ -182,11 +193,13 @@ def _check_budgets(specs: Iterable[BenchmarkSpec]) -> None:
             try:
                 parse_budget(text)
             except ConfigurationError as error:
-                raise ConfigurationError(f"{spec.id}: budget {text!r}: {error.message}", hint=error.hint) from error
+                raise ConfigurationError(
+                    f"{spec.id}: budget {text!r}: {error.message}", hint=error.hint
+                ) from error
 
 
 def _metrics_of(settings: Settings, spec: BenchmarkSpec) -> set[str]:
-    """Metrics to measure of one benchmark: the configured ones, those its budgets need, and rss beside peak."""
+    """What to measure of one benchmark: the configured metrics, those of its budgets, rss beside peak."""
     wanted = {*settings.metrics, *(parse_budget(text).measured for text in spec.budgets)}
     return wanted | ({"rss"} if "peak" in settings.metrics else set())
 
@@ -234,7 +247,11 @@ def _judges(
 
 def _seconds_per_unit(record: MetricRecord) -> float:
     """Seconds of one iteration of the reference when the baseline was recorded."""
-    return record.value / math.exp(sum(record.processes) / len(record.processes)) if record.processes else math.nan
+    return (
+        record.value / math.exp(sum(record.processes) / len(record.processes))
+        if record.processes
+        else math.nan
+    )
 
 
 def _rows(
@@ -255,8 +272,13 @@ def _rows(
         for metric in sorted(_metrics_of(settings, spec), key=_rank):
             if metric in {*settings.metrics, "rss"} and (spec.id, metric) in estimates:
                 own = estimates[spec.id, metric]
-                rows.append(_row(settings, spec, own, known.get(spec.id, _Known()), decisions.get((spec.id, metric))))
-        rows.extend(compare.compare_budget(spec, parse_budget(text), list(estimates.values())) for text in spec.budgets)
+                rows.append(
+                    _row(settings, spec, own, known.get(spec.id, _Known()), decisions.get((spec.id, metric)))
+                )
+        rows.extend(
+            compare.compare_budget(spec, parse_budget(text), list(estimates.values()))
+            for text in spec.budgets
+        )
     return rows
 
 
@@ -275,7 +297,11 @@ def _row(
         return compare.compare_shown(spec, own, known.entry, limits)
     if entry is None or own.metric not in entry.metrics:
         return compare.new_row(spec, own)
-    note = None if known.entry is not None else f"against {entry.machine}: memory does not depend on the machine's speed"
+    note = (
+        None
+        if known.entry is not None
+        else f"against {entry.machine}: memory does not depend on the machine's speed"
+    )
     return compare.compare_deterministic(spec, own, entry, limits, note)
 
 
@@ -285,7 +311,10 @@ def _rank(metric: str) -> int:
 
 
 def _collect_rows(collection: Collection) -> list[Comparison]:
-    return [compare.failed_row(_suite_spec(problem), "collect", problem.message) for problem in collection.problems]
+    return [
+        compare.failed_row(_suite_spec(problem), "collect", problem.message)
+        for problem in collection.problems
+    ]
 
 
 def _suite_spec(problem: ProcessFailure) -> BenchmarkSpec:
@@ -306,12 +335,16 @@ def _look_up(baseline: Baseline, spec: BenchmarkSpec, environment: Environment) 
     return _Known(None, next(others, None))
 
 
-def _missing(settings: Settings, ports: Ports, collection: Collection, baseline: Baseline) -> list[Comparison]:
+def _missing(
+    settings: Settings, ports: Ports, collection: Collection, baseline: Baseline
+) -> list[Comparison]:
     """Rows for what the baseline holds, the selection would have run, and the suites no longer have."""
     here = {spec.id for spec in collection.specs}
     broken = {problem.benchmark for problem in collection.problems}
     machines = {ports.environment.machine} & set(baseline.machines) or {
-        name for name, stable in baseline.machines.items() if matches_portably(stable, ports.environment.stable)
+        name
+        for name, stable in baseline.machines.items()
+        if matches_portably(stable, ports.environment.stable)
     }
     chosen = parse_expression(settings.expression)
     absent: dict[str, BaselineEntry] = {}
@@ -325,7 +358,9 @@ def _missing(settings: Settings, ports: Ports, collection: Collection, baseline:
 
 
 def _within(path: str, places: Sequence[str]) -> bool:
-    return not places or any(place in {".", path} or path.startswith(place.rstrip("/") + "/") for place in places)
+    return not places or any(
+        place in {".", path} or path.startswith(place.rstrip("/") + "/") for place in places
+    )
 
 
 def _entries(
@@ -365,9 +400,13 @@ def _stored(own: Estimate, tolerance: float) -> MetricRecord:
 
 
 def _merged(
-    old: Baseline, entries: Sequence[BaselineEntry], collection: Collection, settings: Settings, here: Environment
+    old: Baseline,
+    entries: Sequence[BaselineEntry],
+    collection: Collection,
+    settings: Settings,
+    here: Environment,
 ) -> Baseline:
-    """The new entries in place of this machine's old ones; a whole run also drops benchmarks that are gone."""
+    """The new entries replace this machine's old ones; a whole run also drops benchmarks that are gone."""
     fresh = {entry.benchmark for entry in entries}
     whole = not settings.expression and not settings.paths
     existing = {spec.id for spec in collection.specs}
@@ -410,8 +449,13 @@ def _report(
         verdict=verdict,
         exit_code=code,
         base=base,
-        head=Side("working tree", str(settings.root), ports.commit, ports.clock.now().isoformat(timespec="seconds"),
-                  ports.environment.machine),
+        head=Side(
+            "working tree",
+            str(settings.root),
+            ports.commit,
+            ports.clock.now().isoformat(timespec="seconds"),
+            ports.environment.machine,
+        ),
         host=Host(reference_cv(everything), reference_shift(everything), ports.notices),
         comparisons=tuple(rows),
         duration_s=ports.clock.monotonic() - session.started,

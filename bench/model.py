@@ -135,10 +135,10 @@ ProcessOutcome = ProcessRun | ProcessFailure
 class Calibration:
     """How one benchmark's time follows the host's speed, as read from the reference beside it.
 
-    On a host whose cores are shared, the reference takes up to twice as long for seconds at a stretch, and not
-    every kind of code is slowed by the same factor: when the reference takes ``r`` times as long, this
-    benchmark takes ``r ** sensitivity`` times as long. ``reference_s`` is the speed of the reference (seconds
-    per iteration) that ratios are stated for. The default, 1, is a plain ratio.
+    On a host whose cores are shared, the reference takes up to twice as long for seconds at a stretch, and
+    not every kind of code is slowed by the same factor: when the reference takes ``r`` times as long, this
+    benchmark takes ``r ** sensitivity`` times as long. ``reference_s`` is the speed of the reference
+    (seconds per iteration) that ratios are stated for. The default, 1, is a plain ratio.
     """
 
     sensitivity: float = 1.0
@@ -209,7 +209,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where something was measured. ``stable`` decides whether times are comparable, ``volatile`` never does."""
+    """Where something was measured; ``stable`` keys decide whether times compare, ``volatile`` never."""
 
     stable: Mapping[str, str]
     volatile: Mapping[str, str] = field(default_factory=dict)
@@ -221,7 +221,7 @@ class Environment:
 
 
 def machine_key(stable: Mapping[str, str]) -> str:
-    """Short name of a machine kind: ``linux-x86_64-2cpu-cpython3.11-1a2b3c4d``; the digest covers all stable keys."""
+    """``linux-x86_64-2cpu-cpython3.11-1a2b3c4d``: readable parts, and a digest over all stable keys."""
     import hashlib  # noqa: PLC0415  -- the worker imports this module and never needs a digest
 
     text = "\n".join(f"{key}={stable[key]}" for key in sorted(stable))
@@ -311,7 +311,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What the host was like: spread of the reference kernel, its shift across the run, words for the reader."""
+    """The host meanwhile: spread of the reference kernel, its shift across the run, words about it."""
 
     reference_cv: float | None = None
     shift: float | None = None

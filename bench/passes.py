@@ -11,7 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bench.clock import Clock
-from bench.estimates import LOG_METRICS, PLAIN, estimate, fit_calibration, process_value, reference_speed
+from bench.estimates import (
+    LOG_METRICS,
+    PLAIN,
+    disturbed,
+    estimate,
+    fit_calibration,
+    process_value,
+    reference_speed,
+)
 from bench.executor import Executor, Task
 from bench.model import (
     BenchmarkSpec,
@@ -41,7 +49,7 @@ class Session:
     clock: Clock
     progress: Progress
     budget_s: float
-    task: Task = Task("time", 0)
+    task: Task = field(default_factory=lambda: Task("time", 0))
     methods: dict[str, Method] = field(default_factory=dict)
     calibrations: dict[str, Calibration] = field(default_factory=dict)
     runs: dict[tuple[str, str], list[ProcessRun]] = field(default_factory=lambda: defaultdict(list))
@@ -60,7 +68,9 @@ class Session:
         if spec.id in self.failures:
             return None
         method = self.methods.get(spec.id) if metric == "time" else None
-        outcome = self.executor.measure(spec, replace(self.task, metric=metric, process=process, method=method))
+        outcome = self.executor.measure(
+            spec, replace(self.task, metric=metric, process=process, method=method)
+        )
         self.log.record(outcome)
         self.progress.advance(spec.id)
         if isinstance(outcome, ProcessFailure):
@@ -99,7 +109,7 @@ def sample(count: int) -> Judge:
 def ratio_pass(
     session: Session, specs: Mapping[str, BenchmarkSpec], metric: str, judges: Mapping[str, Judge]
 ) -> dict[str, Decision]:
-    """Draw processes of a metric that is divided by the reference, in rounds, until every judge is content."""
+    """Draw processes of a metric divided by the reference, in rounds, until every judge is content."""
 
     def draw(name: str, process: int) -> float | None:
         run = session.measure(specs[name], metric, process)
@@ -123,7 +133,11 @@ def memory_pass(session: Session, specs: Sequence[BenchmarkSpec], metric: str) -
 
 
 def record_passes(
-    session: Session, specs: Mapping[str, BenchmarkSpec], metrics: Sequence[str], between: Callable[[], None]
+    session: Session,
+    specs: Mapping[str, BenchmarkSpec],
+    metrics: Sequence[str],
+    between: Callable[[], None],
+    tolerance: Callable[[str], float],
 ) -> None:
     """Sample to the maximum for a baseline: two passes over the suite, memory after the first."""
     ratios = [metric for metric in metrics if metric in LOG_METRICS]
@@ -133,13 +147,29 @@ def record_passes(
                 if metric in metrics:
                     memory_pass(session, list(specs.values()), metric)
             between()
-        session.progress.begin(f"baseline, pass {2 if half.start else 1} of 2", len(half) * len(specs) * len(ratios))
+        session.progress.begin(
+            f"baseline, pass {2 if half.start else 1} of 2", len(half) * len(specs) * len(ratios)
+        )
         for process in half:
             for spec in specs.values():
                 for metric in ratios:
                     session.measure(spec, metric, process)
         session.progress.end()
     session.calibrations |= {name: fit_calibration(session.runs.get((name, "time"), ())) for name in specs}
+    for name, spec in specs.items():
+        for metric in ratios:
+            _replace_disturbed(session, spec, metric, tolerance(name))
+
+
+def _replace_disturbed(session: Session, spec: BenchmarkSpec, metric: str, tolerance: float) -> None:
+    """Measure again, under the same seed, what a stranger on the host disturbed; the second reading counts."""
+    runs = session.runs.get((spec.id, metric), [])
+    if spec.id in session.failures or not runs:
+        return
+    calibration = session.calibration(spec.id, metric)
+    for index in disturbed([process_value(run, calibration) for run in runs], tolerance):
+        if session.measure(spec, metric, runs[index].process) is not None:
+            runs[index] = runs.pop()
 
 
 def _title(metric: str) -> str:

@@ -28,7 +28,7 @@ class SubjectFinder:
         self.roots = dict(roots)
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+        self, fullname: str, _path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """The spec of a bound name; ModuleNotFoundError, not another copy, when the root does not hold it."""
         root = self.roots.get(fullname)
@@ -36,7 +36,9 @@ class SubjectFinder:
             return None
         spec = PathFinder.find_spec(fullname, [root], target)
         if spec is None:
-            raise ModuleNotFoundError(f"subject {fullname!r} is bound to {root}, which does not hold it", name=fullname)
+            raise ModuleNotFoundError(
+                f"subject {fullname!r} is bound to {root}, which does not hold it", name=fullname
+            )
         return spec
 
 
@@ -49,9 +51,9 @@ def locate(name: str, project: Path) -> Path:
     found = next((folder for folder in candidates if _holds(folder, name)), None)
     if name == "bench" and found is not None and (found / name).resolve() != Path(__file__).resolve().parent:
         raise SubjectError(
-            f"the project's package {found / name} has the name of the benchmark harness {Path(__file__).parent}: "
+            f"the project's package {found / name} has the name of the harness {Path(__file__).parent}: "
             "both cannot be imported in one process",
-            hint="measure it under another import name, or name another package under [tool.bench-guard] subject",
+            hint="rename it, or name another package under [tool.bench-guard] subject",
         )
     if found is None:
         places = " or ".join(str(folder / name) for folder in candidates)
@@ -63,7 +65,11 @@ def locate(name: str, project: Path) -> Path:
 
 
 def _holds(folder: Path, name: str) -> bool:
-    return (folder / name / "__init__.py").is_file() or (folder / f"{name}.py").is_file() or (folder / name).is_dir()
+    return (
+        (folder / name / "__init__.py").is_file()
+        or (folder / f"{name}.py").is_file()
+        or (folder / name).is_dir()
+    )
 
 
 def bind(roots: Mapping[str, str]) -> None:
@@ -82,9 +88,19 @@ def prove(roots: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     for name, module in sorted(sys.modules.items()):
         top = name.partition(".")[0]
         file = getattr(module, "__file__", None)
-        if top in roots and file is not None and not Path(file).resolve().is_relative_to(Path(roots[top]).resolve()):
-            raise SubjectError(f"{name} was imported from {file}, not from {roots[top]}: nothing was measured")
-    return tuple((name, str(getattr(sys.modules[name], "__file__", ""))) for name in sorted(roots) if name in sys.modules)
+        if (
+            top in roots
+            and file is not None
+            and not Path(file).resolve().is_relative_to(Path(roots[top]).resolve())
+        ):
+            raise SubjectError(
+                f"{name} was imported from {file}, not from {roots[top]}: nothing was measured"
+            )
+    return tuple(
+        (name, str(getattr(sys.modules[name], "__file__", "")))
+        for name in sorted(roots)
+        if name in sys.modules
+    )
 
 
 def whereabouts(names: Sequence[str]) -> tuple[tuple[str, str], ...]:

@@ -19,7 +19,7 @@ def time_calls(call: Callable[[], object], count: int, timer: Timer = perf_count
 
 
 def timer_cost(timer: Timer = perf_counter, readings: int = 200) -> float:
-    """Smallest difference of two readings in a row, seconds: what every timed block contains besides the block."""
+    """Smallest difference of two readings in a row, seconds: what every timed block contains too much."""
     smallest = float("inf")
     for _ in range(readings):
         start = timer()

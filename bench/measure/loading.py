@@ -15,7 +15,7 @@ def load_suite(path: Path) -> ModuleType:
     """Import the file.
 
     Inside a package it gets its dotted name, so that relative imports and ``from benchmarks.data import x``
-    work; a lone file gets its stem, and its folder joins the end of ``sys.path``, where it can shadow nothing.
+    work; a lone file gets its stem, and its folder joins the end of ``sys.path``, where it shadows nothing.
     """
     parts = package_parts(path)
     if parts:

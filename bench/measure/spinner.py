@@ -11,8 +11,12 @@ import struct
 import sys
 from pathlib import Path
 from time import thread_time
+from typing import TYPE_CHECKING, Self
 
 from bench.measure.kernels import reference_kernel
+
+if TYPE_CHECKING:
+    import subprocess
 
 _REPLY = struct.Struct("=qd")
 _LEAST_SECONDS = 0.001
@@ -25,7 +29,7 @@ class Spinner:
     def __init__(self) -> None:
         self.last_iterations = 0
 
-    def __enter__(self) -> Spinner:
+    def __enter__(self) -> Self:
         import mmap  # noqa: PLC0415  -- only long calls need the second process
         import subprocess  # noqa: PLC0415
 
@@ -40,6 +44,7 @@ class Spinner:
             stdout=subprocess.PIPE,
             pass_fds=(self._shared,),
         )
+        self._commands, self._replies = _descriptors(self._process)
         self.release()
         self.halt()
         return self
@@ -47,24 +52,29 @@ class Spinner:
     def release(self) -> None:
         """Let the reference run; it competes for the CPU from now on."""
         self._flag[0] = 0
-        assert self._process.stdin is not None
-        os.write(self._process.stdin.fileno(), b"g")
+        os.write(self._commands, b"g")
 
     def halt(self) -> float:
         """Stop it and return its thread CPU seconds per iteration since the release."""
         self._flag[0] = 1
-        assert self._process.stdout is not None
-        reply = self._process.stdout.read(_REPLY.size)
+        reply = os.read(self._replies, _REPLY.size)
         if len(reply) != _REPLY.size:
             raise RuntimeError("the reference process beside the benchmark died")
-        self.last_iterations, seconds = _REPLY.unpack(reply)
-        return seconds / self.last_iterations
+        iterations, seconds = _REPLY.unpack(reply)
+        self.last_iterations = int(iterations)
+        return float(seconds) / self.last_iterations
 
     def __exit__(self, *_exc: object) -> None:
         self._process.kill()
         self._process.communicate()
         self._flag.close()
         os.close(self._shared)
+
+
+def _descriptors(process: subprocess.Popen[bytes]) -> tuple[int, int]:
+    if process.stdin is None or process.stdout is None:
+        raise RuntimeError("the reference process was started without pipes")
+    return process.stdin.fileno(), process.stdout.fileno()
 
 
 def _plain_file() -> int:

@@ -26,8 +26,8 @@ class ForkedBack(RuntimeError):  # noqa: N818  -- a state of affairs, raised in 
 class WarmUp:
     """What warming up showed: calls made, seconds of a fast call, and whether calls wait.
 
-    ``cpu_share`` is the best burst's share of CPU time in wall time, ``waits`` how often a call gave up the CPU
-    by itself. A busy host lowers the first and not the second, so only both together mean a call that waits.
+    ``cpu_share`` is the best burst's share of CPU time in wall time, ``waits`` how often a call gave the CPU
+    up by itself. A busy host lowers the first and not the second: only both together mean a call that waits.
     """
 
     calls: int
@@ -55,7 +55,9 @@ class _ForkWatch:
 
     def check(self) -> None:
         if os.getpid() != self._me:
-            raise ForkedBack("the benchmark forks and its child returns from the call; end the child with os._exit")
+            raise ForkedBack(
+                "the benchmark forks and its child returns from the call; end the child with os._exit"
+            )
         if self._forks and not self._settled:
             sleep(0.3)
         self._settled = True

@@ -3,9 +3,10 @@
 The request is JSON on standard input, the answer JSON on a pipe of its own whose descriptor is the only
 argument, so nothing that the subject prints can be mistaken for a result.
 
-Request keys: ``mode`` (``collect``, ``time``, ``p95``, ``p99``, ``peak``, ``rss``), ``suite`` (path), ``id_path``,
-``function``, ``case``, ``roots`` (bound subjects), ``watch`` (unbound subjects to report), ``cpu``,
-``alarm_s``, ``duration_s``, ``method``, ``slowdown``. Answer: ``{"ok": ...}`` or ``{"error": {"kind", "message"}}``.
+Request keys: ``mode`` (``collect``, ``time``, ``p95``, ``p99``, ``peak``, ``rss``), ``suite`` (path),
+``id_path``, ``function``, ``case``, ``roots`` (bound subjects), ``watch`` (unbound subjects to report),
+``cpu``, ``alarm_s``, ``duration_s``, ``method``, ``slowdown``. Answer: ``{"ok": ...}`` or
+``{"error": {"kind", "message"}}``.
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ def _as_answer(samples: Any) -> dict[str, Any]:
 
 
 def describe(error: BaseException) -> str:
-    """``ZeroDivisionError: division by zero (bench_x.py:12)``: type, message and the innermost frame, one line."""
+    """One line: ``ZeroDivisionError: division by zero (bench_x.py:12)``, with the innermost frame."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     lines = traceback.format_exception_only(error)

@@ -41,7 +41,9 @@ TOLERANCE = 0.10
 
 def main() -> None:
     """Dispatch to one of the three steps."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("step", choices=["record", "judge", "peers", "table"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--bases", type=int, default=35, help="baselines per workload")
@@ -66,7 +68,9 @@ def record(given: argparse.Namespace) -> None:
     executor, specs = suite(given.cpu)
     for first in range(0, given.bases, GROUP):
         group = range(first, min(first + GROUP, given.bases))
-        runs: dict[tuple[str, int], list[ProcessRun]] = {(s.function, base): [] for s in specs for base in group}
+        runs: dict[tuple[str, int], list[ProcessRun]] = {
+            (s.function, base): [] for s in specs for base in group
+        }
         for half in range(2):
             for base in group:
                 for process in range(half * PROCESSES // 2, (half + 1) * PROCESSES // 2):
@@ -129,7 +133,7 @@ def _judge_one(
             }  # fmt: skip
 
 
-PEER = '''
+PEER = """
 import importlib.util, itertools, pytest
 spec = importlib.util.spec_from_file_location("bench_workloads", {path!r})
 module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module)
@@ -141,7 +145,7 @@ def test_peer(benchmark, name):
         for _ in itertools.repeat(None, {calls}):
             call()
     benchmark(twenty)
-'''
+"""
 
 
 def peers(given: argparse.Namespace) -> None:
@@ -169,7 +173,16 @@ def _peer_run(names: list[str], calls: int) -> dict[str, dict[str, float]]:
     with tempfile.TemporaryDirectory() as folder:
         test, out = Path(folder) / "test_peer.py", Path(folder) / "out.json"
         test.write_text(PEER.format(path=str(HERE / "bench_workloads.py"), names=names, calls=calls))
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--benchmark-json={out}", str(test)]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            f"--benchmark-json={out}",
+            str(test),
+        ]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
         found = json.loads(out.read_text())["benchmarks"]
     return {b["params"]["name"]: {key: b["stats"][key] for key in ("mean", "median", "min")} for b in found}
@@ -185,18 +198,25 @@ def table(given: argparse.Namespace) -> None:
         red = sum(row["verdict"] == "regressed" for row in mine)
         unsure = sum(row["verdict"] == "undecided" for row in mine)
         seconds = statistics.median(float(str(row["seconds"])) for row in mine)
-        print(f"| bench-guard check | {slowdown:+.0%} | {red} of {len(mine)} | {unsure} | {_share(red, len(mine))} | {seconds:.1f} |")
+        print(
+            f"| bench-guard check | {slowdown:+.0%} | {red} of {len(mine)} | {unsure} "
+            f"| {_share(red, len(mine))} | {seconds:.1f} |"
+        )
     measured = {(row["kind"], row["base"]): row["stats"] for row in _lines(given.folder / "peers.jsonl")}
     for statistic in ("mean", "median", "min"):
         for slowdown in SLOWDOWNS:
             ratios = [
                 stats[name][statistic] / measured["base", base][name][statistic]  # type: ignore[index]
-                for (kind, base), stats in measured.items() if kind == str(slowdown)
+                for (kind, base), stats in measured.items()
+                if kind == str(slowdown)
                 for name in stats  # type: ignore[attr-defined]
             ]
             red = sum(ratio > 1 + TOLERANCE for ratio in ratios)
             if ratios:
-                print(f"| pytest-benchmark, {statistic} | {slowdown:+.0%} | {red} of {len(ratios)} | - | {_share(red, len(ratios))} | |")
+                print(
+                    f"| pytest-benchmark, {statistic} | {slowdown:+.0%} | {red} of {len(ratios)} | - "
+                    f"| {_share(red, len(ratios))} | |"
+                )
 
 
 def _share(hits: int, count: int) -> str:

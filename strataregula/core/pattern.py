@@ -45,6 +45,7 @@ from strataregula.core.segments import (
     format_key,
     format_pattern,
     glob_matches,
+    parse_key,
     quote_segment,
 )
 from strataregula.errors import PatternSyntaxError
@@ -391,30 +392,3 @@ class _Parser:
             what = self.text[self.at]
             return self.error(f"{what!r} has no meaning here", self.at, self.at + 1, "escape it with \\")
         return self.error("the brace is never closed", start, len(self.text), "end it with }, or write \\{")
-
-
-def parse_key(text: str) -> tuple[str, ...]:
-    """Split a key into its segments; raise `PatternSyntaxError` for an empty segment or an open quote."""
-    segments = tuple(_key_segments(text) if '"' in text else text.split("."))
-    if "" in segments:
-        raise PatternSyntaxError(
-            "empty segment", source=text, span=(0, len(text)), hint="remove the extra dot"
-        )
-    return segments
-
-
-def _key_segments(text: str) -> list[str]:
-    segments: list[str] = []
-    at = 0
-    while at <= len(text):
-        if text.startswith('"', at):
-            parser = _Parser(text)
-            parser.at = at
-            segments.append(parser.quoted().literal or "")
-            at = parser.at + 1
-        else:
-            end = text.find(".", at)
-            end = len(text) if end < 0 else end
-            segments.append(text[at:end])
-            at = end + 1
-    return segments

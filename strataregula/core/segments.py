@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
+
+from strataregula.errors import PatternSyntaxError
 
 __all__ = [
     "ANY_DEPTH",
@@ -26,6 +29,7 @@ __all__ = [
     "format_key",
     "format_pattern",
     "glob_matches",
+    "parse_key",
     "quote_segment",
     "specificity",
 ]
@@ -149,6 +153,8 @@ _CHOOSING: Final = frozenset({Star, Question, CharClass})
 _GLOB_PARTS: Final = _CHOOSING | {Literal}
 STAR_SEGMENT: Final = Segment((Star(),))
 ANY_DEPTH: Final = Segment(())
+_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"(?=\.|\Z)', re.DOTALL)
+_ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +274,33 @@ def _quoted(text: str) -> str:
 def format_key(segments: Sequence[str]) -> str:
     """Join segments to a key; the inverse of `parse_key`."""
     return ".".join(map(quote_segment, segments))
+
+
+def parse_key(text: str) -> tuple[str, ...]:
+    """Split a key into its segments; raise `PatternSyntaxError` for an empty segment or an open quote."""
+    segments = tuple(_key_segments(text) if '"' in text else text.split("."))
+    if "" in segments:
+        raise PatternSyntaxError("empty segment", source=text, span=(0, len(text)), hint="remove the extra dot")
+    return segments
+
+
+def _key_segments(text: str) -> list[str]:
+    segments: list[str] = []
+    at = 0
+    while at <= len(text):
+        if text.startswith('"', at):
+            quoted = _QUOTED.match(text, at)
+            if quoted is None:
+                hint = 'end the segment with "'
+                raise PatternSyntaxError("the quote is never closed", source=text, span=(at, len(text)), hint=hint)
+            segments.append(_ESCAPE.sub(r"\1", quoted.group(1)))
+            at = quoted.end() + 1
+        else:
+            end = text.find(".", at)
+            end = len(text) if end < 0 else end
+            segments.append(text[at:end])
+            at = end + 1
+    return segments
 
 
 def glob_matches(glob: Sequence[Part], text: str) -> bool:

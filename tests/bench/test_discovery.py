@@ -78,7 +78,12 @@ def test_async_items_budgets_and_tolerance_are_carried(tmp_path):
         tmp_path,
     )
 
-    assert (spec.is_async, spec.items, spec.budgets, spec.tolerance) == (True, 50.0, ("throughput >= 1000/s",), 0.2)
+    assert (spec.is_async, spec.items, spec.budgets, spec.tolerance) == (
+        True,
+        50.0,
+        ("throughput >= 1000/s",),
+        0.2,
+    )
 
 
 def test_imported_benchmarks_belong_to_the_module_that_defines_them(tmp_path):
@@ -92,7 +97,9 @@ def test_imported_benchmarks_belong_to_the_module_that_defines_them(tmp_path):
 
 def test_the_source_hash_sees_code_but_neither_comments_nor_layout(tmp_path):
     def digest(body, name):
-        return specs(f"def make(n=1): return n\n@benchmark(setup=make)\ndef work(x):\n{body}", tmp_path, name)[0].source_hash
+        return specs(
+            f"def make(n=1): return n\n@benchmark(setup=make)\ndef work(x):\n{body}", tmp_path, name
+        )[0].source_hash
 
     plain = digest("    return x + 1", "one")
 
@@ -153,7 +160,11 @@ def test_any_text_as_a_parameter_gives_a_printable_short_id(text):
     assert shown == _text(text)
 
 
-@given(st.dictionaries(st.text(min_size=1, max_size=3), st.lists(st.integers(), min_size=1, max_size=3), max_size=3))
+@given(
+    st.dictionaries(
+        st.text(min_size=1, max_size=3), st.lists(st.integers(), min_size=1, max_size=3), max_size=3
+    )
+)
 def test_there_is_one_case_per_combination(params):
     def work(): ...
 

@@ -49,7 +49,11 @@ def test_an_answer_of_another_shape_is_no_samples_and_no_exception(monkeypatch, 
 @pytest.mark.parametrize(
     ("answer", "kind", "words"),
     [
-        (answered({"error": {"kind": "raised", "message": "ValueError: x"}}), FailureKind.RAISED, "ValueError: x"),
+        (
+            answered({"error": {"kind": "raised", "message": "ValueError: x"}}),
+            FailureKind.RAISED,
+            "ValueError: x",
+        ),
         (answered({"error": {"kind": "unheard of"}}), FailureKind.CRASHED, "unknown error"),
         (answered(None, returncode=None, timed_out=True), FailureKind.TIMED_OUT, "timeout=SECONDS"),
         (answered(None, returncode=-11), FailureKind.CRASHED, "SIGSEGV"),

@@ -27,7 +27,14 @@ from bench.settings import Settings
 from bench.store.baselines import MemoryBaselineStore
 from bench.store.runs import MemoryRunLog
 
-STABLE = {"os": "linux", "cpu": "fast", "implementation": "cpython", "python": "3.11", "pointer": "64", "allocator": "pymalloc"}
+STABLE = {
+    "os": "linux",
+    "cpu": "fast",
+    "implementation": "cpython",
+    "python": "3.11",
+    "pointer": "64",
+    "allocator": "pymalloc",
+}
 HERE = Environment(STABLE)
 OTHER = Environment({**STABLE, "cpu": "another"})
 
@@ -47,7 +54,9 @@ class Host:
 
     def __call__(self, spec, task):
         if spec.function in self.failing:
-            return ProcessFailure(spec.id, task.metric, task.process, FailureKind.RAISED, self.failing[spec.function])
+            return ProcessFailure(
+                spec.id, task.metric, task.process, FailureKind.RAISED, self.failing[spec.function]
+            )
         common = {"benchmark": spec.id, "metric": task.metric, "process": task.process, "hash_seed": 0}
         if task.metric in {"peak", "rss"}:
             return ProcessRun(**common, method=Method.SINGLE, values=(self.peak.get(spec.function, 1e6),))
@@ -61,7 +70,9 @@ class Host:
 
 
 def spec(function, **more):
-    return BenchmarkSpec(f"bench_x.py::{function}", "bench_x.py", function, 0, more.pop("source_hash", "h"), **more)
+    return BenchmarkSpec(
+        f"bench_x.py::{function}", "bench_x.py", function, 0, more.pop("source_hash", "h"), **more
+    )
 
 
 SPECS = [spec(name) for name in ("alpha", "beta", "gamma")]
@@ -142,7 +153,11 @@ def test_unchanged_code_passes_with_five_processes_each(world, settings):
 def test_processes_run_in_rounds_one_of_each_benchmark(world, settings):
     world.check(settings)
 
-    order = [(name.partition("::")[2], task.process) for name, task in world.executor.asked if task.metric == "time"]
+    order = [
+        (name.partition("::")[2], task.process)
+        for name, task in world.executor.asked
+        if task.metric == "time"
+    ]
 
     assert order[:6] == [("alpha", 0), ("beta", 0), ("gamma", 0), ("alpha", 1), ("beta", 1), ("gamma", 1)]
 
@@ -165,7 +180,9 @@ def test_the_conviction_needs_fresh_processes(world, settings):
 
     world.check(settings)
 
-    drawn = [task.process for name, task in world.executor.asked if name.endswith("beta") and task.metric == "time"]
+    drawn = [
+        task.process for name, task in world.executor.asked if name.endswith("beta") and task.metric == "time"
+    ]
     assert drawn == list(range(10))
 
 
@@ -240,7 +257,9 @@ def test_a_baseline_never_comes_from_a_run_with_failures(settings):
 
 
 def test_a_suite_that_does_not_import_fails_but_hides_no_other(world, settings):
-    world.problems = [ProcessFailure("bench_y.py", "collect", 0, FailureKind.IMPORT, "bench_y.py does not import")]
+    world.problems = [
+        ProcessFailure("bench_y.py", "collect", 0, FailureKind.IMPORT, "bench_y.py does not import")
+    ]
 
     report = world.check(settings)
 
@@ -415,13 +434,38 @@ def test_update_waits_a_minute_between_its_passes_and_keeps_the_reason(settings)
     assert report.exit_code == 0
 
 
+def test_a_process_that_a_stranger_disturbed_is_measured_again(settings):
+    world = World([spec("alpha")])
+    real = world.host
+    again = []
+
+    def disturbed_once(spec, task):
+        run = real(spec, task)
+        if task.metric == "time" and task.process == 7:
+            again.append(task)
+            if len(again) == 1:
+                blocks = tuple(Block(0.6 * b.subject, b.reference) for b in run.blocks)
+                return ProcessRun(run.benchmark, "time", 7, 0, run.method, blocks)
+        return run
+
+    world.host = disturbed_once
+    world.check(settings)
+
+    record = world.store.baseline.entries[0].metrics["time"]
+    assert len(again) == 2
+    assert len(record.processes) == 20
+    assert record.calibratable
+
+
 def test_updating_one_benchmark_leaves_the_others_alone(world, settings):
     from dataclasses import replace
 
     before = world.store.baseline
     guard.update_baseline(replace(settings, expression="alpha"), world.ports, "again")
 
-    assert world.store.baseline.entry("bench_x.py::beta", HERE.machine) == before.entry("bench_x.py::beta", HERE.machine)
+    assert world.store.baseline.entry("bench_x.py::beta", HERE.machine) == before.entry(
+        "bench_x.py::beta", HERE.machine
+    )
     assert world.store.baseline.entry("bench_x.py::alpha", HERE.machine).reason == "again"
 
 
@@ -432,7 +476,9 @@ def test_a_whole_update_drops_what_is_gone_and_keeps_other_machine_kinds(world, 
     guard.update_baseline(settings, world.ports)
 
     kept = {(entry.benchmark.partition("::")[2], entry.machine) for entry in world.store.baseline.entries}
-    assert kept == {(name, machine) for name in ("alpha", "beta") for machine in (HERE.machine, OTHER.machine)}
+    assert kept == {
+        (name, machine) for name in ("alpha", "beta") for machine in (HERE.machine, OTHER.machine)
+    }
     assert set(world.store.baseline.machines) == {HERE.machine, OTHER.machine}
 
 

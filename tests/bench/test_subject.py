@@ -32,7 +32,9 @@ def test_a_bound_name_comes_from_its_root_even_if_another_copy_is_first_on_the_p
     import shop
 
     assert shop.WHO == "ours"
-    assert subject.prove({"shop": str(tmp_path / "ours")}) == (("shop", str(tmp_path / "ours/shop/__init__.py")),)
+    assert subject.prove({"shop": str(tmp_path / "ours")}) == (
+        ("shop", str(tmp_path / "ours/shop/__init__.py")),
+    )
 
 
 def test_submodules_follow_the_package(tmp_path, clean_imports):

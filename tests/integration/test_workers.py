@@ -13,7 +13,7 @@ from bench.schedule import HASH_SEEDS
 
 pytestmark = pytest.mark.integration
 
-SUITE = '''
+SUITE = """
 import os, sys, time
 from bench import benchmark
 
@@ -64,7 +64,7 @@ def leaves_a_child():
         os.setpgid(0, 0)
         time.sleep(30)
         os._exit(0)
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,9 @@ def test_every_case_of_a_suite_is_collected_in_source_order(collected):
 
 def test_time_comes_as_raw_blocks_of_a_pinned_process(project, collected):
     cpu = min(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-    run = IsolatedExecutor(project, cpu=cpu).measure(collected["total[n=2000]"], Task("time", 3, duration_s=0.02))
+    run = IsolatedExecutor(project, cpu=cpu).measure(
+        collected["total[n=2000]"], Task("time", 3, duration_s=0.02)
+    )
 
     assert isinstance(run, ProcessRun)
     assert (run.method, run.hash_seed, run.cpu) == (Method.BLOCKS, HASH_SEEDS[3], cpu)
@@ -102,7 +104,8 @@ def test_time_comes_as_raw_blocks_of_a_pinned_process(project, collected):
 
 def test_more_work_takes_longer(project, collected):
     quick, slow = (
-        measure(project, collected[name], "time", duration_s=0.02) for name in ("total[n=10]", "total[n=2000]")
+        measure(project, collected[name], "time", duration_s=0.02)
+        for name in ("total[n=10]", "total[n=2000]")
     )
 
     assert sorted(b.ratio for b in slow.blocks)[25] > 5 * sorted(b.ratio for b in quick.blocks)[25]
@@ -234,7 +237,7 @@ def test_a_package_called_bench_in_the_project_does_not_become_the_harness(tmp_p
 
 
 def test_no_worker_is_left_after_an_interrupt(project, collected, monkeypatch):
-    import bench.executor as executor
+    from bench import executor
 
     def interrupted(output, read_end, deadline):
         raise KeyboardInterrupt

@@ -23,7 +23,7 @@ MIN_LONG_CALLS = 8
 MIN_TURNS = 20
 MAX_SECONDS = 5.0
 _EXACT = 20
-"""Loop counts are multiples of this while a slowdown is injected, so that 5 % is exactly one call in twenty."""
+"""While a slowdown is injected, loop counts are multiples of this: 5 % is one call in twenty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class TimeTask:
-    """Length of the measurement in seconds, a method decided before, and the slowdown to inject (0.15 for 15 %)."""
+    """Seconds to measure for, a method decided before, and the slowdown to inject (0.15 for 15 %)."""
 
     duration_s: float = 0.22
     method: Method | None = None
@@ -63,7 +63,7 @@ def measure_time(target: Target, task: TimeTask) -> Samples:
 
 
 def choose_method(warm: WarmUp) -> Method:
-    """Blocks for short calls; beside the reference for long ones that compute, turns for long ones that wait."""
+    """Blocks for short calls; long ones run beside the reference, or in turns if they wait."""
     if warm.call_s <= LONG_CALL_SECONDS:
         return Method.BLOCKS
     waits = warm.cpu_share < WAITING_SHARE and warm.waits >= WAITS_A_CALL
@@ -82,11 +82,13 @@ def _blocks(target: Target, task: TimeTask, warm: WarmUp) -> Samples:
         reference = time_calls(reference_kernel, reference_loops) - cost
         pairs.append((subject / loops, reference / reference_loops))
         tidy()
-    return Samples(Method.BLOCKS, pairs, loops, reference_loops, warm.calls, loop_cost() / max(warm.call_s, 1e-12))
+    return Samples(
+        Method.BLOCKS, pairs, loops, reference_loops, warm.calls, loop_cost() / max(warm.call_s, 1e-12)
+    )
 
 
 def loop_counts(call_s: float, slowdown: float) -> tuple[int, int]:
-    """(calls that a block is reported for, calls that it makes); they differ by the injected slowdown only."""
+    """(calls a block is reported for, calls it makes); they differ by the injected slowdown only."""
     loops = max(1, round(BLOCK_SECONDS / max(call_s, 1e-9)))
     if not slowdown:
         return loops, loops

@@ -58,7 +58,12 @@ def test_a_call_that_sleeps_waits_and_one_that_computes_does_not():
         (0.0001, 1.0, 0.0, Method.BLOCKS),
         (0.0001, 0.1, 1.0, Method.BLOCKS),
         (0.0500, 1.0, 0.0, Method.CONCURRENT),
-        (0.0500, 0.5, 0.0, Method.CONCURRENT),  # preempted by a busy host, but it never gave up the CPU itself
+        (
+            0.0500,
+            0.5,
+            0.0,
+            Method.CONCURRENT,
+        ),  # preempted by a busy host, but it never gave up the CPU itself
         (0.0500, 0.5, 1.0, Method.TURNS),
         (0.0500, 0.99, 3.0, Method.CONCURRENT),
     ],
@@ -71,7 +76,7 @@ def test_a_returning_child_of_a_fork_is_an_error_in_the_child(monkeypatch):
     watch = warmup._ForkWatch()
     monkeypatch.setattr(warmup.os, "getpid", lambda: -1)
 
-    with pytest.raises(warmup.ForkedBack, match="os._exit"):
+    with pytest.raises(warmup.ForkedBack, match=r"os\._exit"):
         watch.check()
 
 
