@@ -37,6 +37,7 @@ _DROPPED_FIRST = (
     tables.HEAD,
     tables.METRIC,
 )
+_FINE = frozenset({Verdict.OK, Verdict.IMPROVED, Verdict.NEW})
 _NAME_WIDTH = 24
 _LEAST_NAME = 8
 _GAP = 2
@@ -63,12 +64,12 @@ def render(
     """Write a report as plain text that ends with a line break.
 
     ``width``: columns of the terminal; columns of the table are left out until it fits. ``steps``: what to
-    type next. ``quiet`` keeps the verdict and the rows that are not ok.
+    type next. ``quiet`` keeps the verdict and what is wrong.
     """
     head = printable(headline(report))
     lines = [_colored(head, f"{_BOLD};{_RUN_COLORS[report.verdict]}", color=color), ""]
     rows = ordered(report.comparisons)
-    shown = [row for row in rows if row.verdict is not Verdict.OK] if quiet else _limited(rows)
+    shown = [row for row in rows if row.verdict not in _FINE] if quiet else _limited(rows)
     lines += _table(shown, width, color=color)
     if not quiet:
         lines += _hidden(rows, shown)

@@ -8,6 +8,7 @@ from bench.model import Comparison, Report, RunVerdict, Verdict
 from bench.report import tables
 from bench.report.escape import markdown
 from bench.report.summary import NO_BASE, headline, host_text, notes, ordered, side_text
+from bench.text import printable
 
 _SYMBOLS = {
     RunVerdict.PASS: "✅",
@@ -44,7 +45,8 @@ def render(report: Report, *, steps: Sequence[str] = ()) -> str:
     if notices:
         parts.append("\n".join(f"- {markdown(text)}" for text in notices))
     if steps:
-        parts.append(_details("What to do next", "\n".join(f"- {markdown(step)}" for step in steps)))
+        commands = "\n".join(printable(step) for step in steps)
+        parts.append(_details("What to do next", f"```text\n{commands}\n```"))
     parts.append(_provenance(report))
     return "\n\n".join(parts) + "\n"
 

@@ -11,6 +11,7 @@ from bench.report.tables import CHANGE
 NO_BASE = "none"
 """Kind of the base side of a run that compares with nothing."""
 
+_BUDGET = "budget:"
 _NAMED = 3
 _IMPORTANCE = {
     Verdict.REGRESSED: 0,
@@ -35,34 +36,44 @@ def ordered(comparisons: Sequence[Comparison]) -> list[Comparison]:
     return sorted(comparisons, key=_rank)
 
 
-def _rank(row: Comparison) -> tuple[int, int, float]:
+def _rank(row: Comparison) -> tuple[int, int, str, float]:
     importance = _IMPORTANCE[row.verdict]
     if row.verdict is Verdict.UNDECIDED and row.suspect:
         importance = _SUSPECT
     metric = _METRICS.index(row.metric) if row.metric in _METRICS else len(_METRICS)
     if row.verdict is Verdict.NEW:
-        return importance, 0, 0.0
-    return importance, metric if row.verdict is Verdict.OK else 0, -(row.change or 0.0)
+        return importance, 0, "", 0.0
+    if row.verdict is Verdict.OK:
+        return importance, metric, row.metric, -(row.change or 0.0)
+    return importance, 0, "", -(row.change or 0.0)
 
 
 def headline(report: Report) -> str:
     """Say the verdict, why, and against what, in one sentence of plain text."""
-    reasons = {
-        RunVerdict.PASS: _passed,
-        RunVerdict.REGRESSED: _regressed,
-        RunVerdict.UNDECIDED: _undecided,
-        RunVerdict.FAILED: _failed,
-    }
-    why = reasons[report.verdict](report.comparisons)
+    rows = report.comparisons
+    if report.verdict is RunVerdict.PASS:
+        why = _recorded(rows) if report.base.kind == NO_BASE else _passed(rows)
+    else:
+        reasons = {
+            RunVerdict.REGRESSED: _regressed,
+            RunVerdict.UNDECIDED: _undecided,
+            RunVerdict.FAILED: _failed,
+        }
+        why = reasons[report.verdict](rows)
     return f"{report.verdict.value.upper()}: {why}, in {report.duration_s:.0f} s"
+
+
+def _recorded(rows: Sequence[Comparison]) -> str:
+    budgets = [row for row in rows if row.metric.startswith(_BUDGET) and row.verdict is Verdict.OK]
+    held = f", {len(budgets)} budget{'' if len(budgets) == 1 else 's'} held" if budgets else ""
+    return f"{_benchmarks(rows)} measured{held}"
 
 
 def _passed(rows: Sequence[Comparison]) -> str:
     measured = _benchmarks(rows)
-    new = [row for row in rows if row.verdict is Verdict.NEW]
     gating = [row for row in rows if row.gates]
-    if new and not gating:
-        return f"{measured} measured, nothing to compare with"
+    compared = {row.benchmark for row in gating if not row.metric.startswith(_BUDGET)}
+    new = [row for row in rows if row.verdict is Verdict.NEW and row.benchmark not in compared]
     noisy = [
         row for row in rows if row.metric in _TIMES and row.verdict is Verdict.UNDECIDED and not row.gates
     ]
@@ -70,7 +81,7 @@ def _passed(rows: Sequence[Comparison]) -> str:
         "improved": [row for row in gating if row.verdict is Verdict.IMPROVED],
         "undecided": [row for row in gating if row.verdict is Verdict.UNDECIDED],
         "too noisy to gate": noisy,
-        "new": [row for row in new if row.metric == new[0].metric],
+        "new": new,
         "not comparable": [row for row in rows if row.verdict is Verdict.NOT_COMPARABLE],
     }
     parts = [f"{_distinct(group)} {words}" for words, group in groups.items() if group]
@@ -132,7 +143,7 @@ def notes(rows: Sequence[Comparison]) -> list[tuple[str, str]]:
     """Return (whose, note), rows with the same note in one; a budget that holds needs no words."""
     groups: dict[tuple[str, str], list[Comparison]] = {}
     for row in rows:
-        if row.note and not (row.verdict is Verdict.OK and row.metric.startswith("budget:")):
+        if row.note and not (row.verdict is Verdict.OK and row.metric.startswith(_BUDGET)):
             groups.setdefault((row.note, row.metric), []).append(row)
     return [(f"{_names(group)} ({metric})", note) for (note, metric), group in groups.items()]
 
@@ -181,7 +192,7 @@ def _steps(rows: Sequence[Comparison]) -> Iterator[str]:
         verdict: [row for row in rows if row.verdict is verdict and row.gates] for verdict in Verdict
     }
     if worse := by_verdict[Verdict.REGRESSED]:
-        measured = [row for row in worse if not row.metric.startswith("budget:")]
+        measured = [row for row in worse if not row.metric.startswith(_BUDGET)]
         yield _step("look again", f"check{_selection(worse)}")
         if measured:
             yield _step("if it is meant", f"baseline update{_selection(measured)} --reason 'WHY'")

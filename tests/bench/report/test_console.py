@@ -51,8 +51,9 @@ def test_all_other_rows_are_shown(report, row):
     assert render(report(*rows, verdict=RunVerdict.REGRESSED)).count("a.py::f") == 50
 
 
-def test_quiet_keeps_the_verdict_and_what_is_wrong(every_kind, report, row):
-    assert render(report(row("a.py::f")), quiet=True) == "PASS: 1 benchmark, no regression, in 41 s\n"
+def test_quiet_keeps_the_verdict_and_what_is_wrong(every_kind, report, row, single):
+    rows = (row("a.py::f"), single("a.py::f", Verdict.NEW, metric="rss", gates=False))
+    assert render(report(*rows), quiet=True) == "PASS: 1 benchmark, no regression, in 41 s\n"
     text = render(every_kind, quiet=True)
     assert "regressed" in text
     assert "wide" not in text

@@ -30,7 +30,7 @@ def test_ok_rows_are_collapsed(report, row):
 
 
 def test_only_known_tags_are_live(every_kind):
-    tags = set(re.findall(r"<[^>]*>", render(every_kind, steps=("<script>",))))
+    tags = set(re.findall(r"<[^>]*>", render(every_kind)))
     assert tags == {"<details>", "</details>", "<summary>", "</summary>", "<br>", "<sub>", "</sub>"}
 
 
@@ -39,3 +39,8 @@ def test_an_empty_report_is_still_a_page(report):
     assert "|" not in text
     assert text.startswith("## ✅ bench-guard\n\n**PASS: ")
     assert text.endswith("</sub>\n")
+
+
+def test_commands_can_be_copied_and_cannot_leave_their_block(report, row):
+    text = render(report(row("a.py::f")), steps=("look: bench-guard check -k 'f[n=1]'", "x\n```\n<b>"))
+    assert "```text\nlook: bench-guard check -k 'f[n=1]'\nx\\n```\\n<b>\n```\n\n</details>" in text

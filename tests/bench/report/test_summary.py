@@ -70,8 +70,19 @@ def test_a_pass_says_what_was_measured(report, row, single):
         "PASS: 5 benchmarks, no regression "
         "(1 improved, 1 undecided, 1 too noisy to gate, 1 new, 1 not comparable), in 41 s"
     )
-    assert headline(report(single("a::1", Verdict.NEW, gates=False))) == (
-        "PASS: 1 benchmark measured, nothing to compare with, in 41 s"
+
+
+def test_a_run_without_a_base_says_what_it_measured(report, row, single):
+    new = [single(f"a::{n}", Verdict.NEW, gates=False) for n in range(2)]
+    held = [row(f"a::{n}", change=None, metric="budget:p95") for n in range(2)]
+    assert headline(report(*new, base=Side("none"))) == "PASS: 2 benchmarks measured, in 41 s"
+    assert (
+        headline(report(*new, held[0], base=Side("none")))
+        == "PASS: 2 benchmarks measured, 1 budget held, in 41 s"
+    )
+    assert (
+        headline(report(*new, *held, base=Side("none")))
+        == "PASS: 2 benchmarks measured, 2 budgets held, in 41 s"
     )
 
 
