@@ -116,6 +116,8 @@ segments = st.one_of(
             "{z:?}b",
             "*{a,ba}",
             "{z:ab}",
+            "{z:a}b",
+            "[ab]{a,b}",
         ]
     ),
 )
