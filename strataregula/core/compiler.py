@@ -42,7 +42,7 @@ class ConfigCompiler:
         log = DiagnosticLog(lenient=not self._strict)
         documents = read_sources(sources, log, self._files)
         layers = read_layers(documents, log)
-        resolver = Resolver(layers.domains, layers.shapes, lenient=log.lenient)
+        resolver = Resolver(layers.domains, layers.shapes)
         plan = plan_rules(layers.rules, resolver, log, layers.sections)
         log.raise_if_errors()
         sections = expand(plan, log)

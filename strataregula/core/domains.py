@@ -181,7 +181,7 @@ class _DomainReader:
         values = self.values(entry.node, f"domain {entry.key!r}")
         if values is None:
             return None
-        if not values:
+        if not values and not (isinstance(entry.node, ListNode) and entry.node.items):
             self.report(
                 "empty-domain", f"domain {entry.key!r} has no values", entry, "list at least one value"
             )

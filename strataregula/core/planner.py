@@ -177,7 +177,7 @@ def make_resolver(
         except PatternSyntaxError as error:
             report_syntax(error, Place("<shapes>"), log)
     check_shapes(parsed, known, Place("<shapes>"), log)
-    return Resolver(known, parsed, lenient=log.lenient, max_keys=max_keys_per_rule)
+    return Resolver(known, parsed, max_keys=max_keys_per_rule)
 
 
 def rules_of(patterns: Mapping[str, Any], section: str, log: DiagnosticLog) -> list[Rule]:

@@ -53,16 +53,10 @@ class Resolver:
     """Binds patterns to one set of domains and shapes; remembers factors, so that equal ones are the same object."""
 
     def __init__(
-        self,
-        domains: DomainSet,
-        shapes: Sequence[Pattern] = (),
-        *,
-        lenient: bool = False,
-        max_keys: int = MAX_KEYS_PER_RULE,
+        self, domains: DomainSet, shapes: Sequence[Pattern] = (), *, max_keys: int = MAX_KEYS_PER_RULE
     ) -> None:
         self.domains = domains
         self.shapes = tuple(shapes)
-        self.lenient = lenient
         self.max_keys = max_keys
         self._factors: dict[tuple[int, tuple[str, ...]], tuple[Relation, Factor]] = {}
         self._choices: dict[Alternation | NumberRange, Factor] = {}
@@ -185,12 +179,12 @@ class _Binding:
         self.selects = True
         return part
 
-    def capture(self, part: Capture) -> object:
-        """Note a capture and return its name in a `Capture`, or a ``*`` where lenient binding lets an unknown one pass."""
+    def capture(self, part: Capture) -> Capture:
+        """Note a capture with its filter and return it without."""
         if part.name not in self.homes:
             found = self.resolver.domains.find(part.name)
             if found is None:
-                return self.unknown_capture(part)
+                raise self.unknown_capture(part)
             relation, column = found
             self.relations.setdefault(relation.names[0], relation)
             self.homes[part.name] = relation.names[0], column
@@ -198,13 +192,10 @@ class _Binding:
             self.filters.append(_Filter(part.name, (part.glob,)))
         return Capture(part.name)
 
-    def unknown_capture(self, part: Capture) -> object:
-        if self.resolver.lenient:
-            self.selects = True
-            return Star()
+    def unknown_capture(self, part: Capture) -> BindError:
         names = self.resolver.domains.names()
         hint = did_you_mean(part.name, names) or "define it under domains:, or escape the braces with \\"
-        raise BindError("undefined-domain", f"no domain is called {part.name!r}", hint)
+        return BindError("undefined-domain", f"no domain is called {part.name!r}", hint)
 
     def pin(self, name: str, literal: str) -> None:
         """Let a literal at the place of a shape's capture fix that column for the captures that correlate with it."""

@@ -280,7 +280,9 @@ def parse_key(text: str) -> tuple[str, ...]:
     """Split a key into its segments; raise `PatternSyntaxError` for an empty segment or an open quote."""
     segments = tuple(_key_segments(text) if '"' in text else text.split("."))
     if "" in segments:
-        raise PatternSyntaxError("empty segment", source=text, span=(0, len(text)), hint="remove the extra dot")
+        raise PatternSyntaxError(
+            "empty segment", source=text, span=(0, len(text)), hint="remove the extra dot"
+        )
     return segments
 
 
@@ -292,7 +294,9 @@ def _key_segments(text: str) -> list[str]:
             quoted = _QUOTED.match(text, at)
             if quoted is None:
                 hint = 'end the segment with "'
-                raise PatternSyntaxError("the quote is never closed", source=text, span=(at, len(text)), hint=hint)
+                raise PatternSyntaxError(
+                    "the quote is never closed", source=text, span=(at, len(text)), hint=hint
+                )
             segments.append(_ESCAPE.sub(r"\1", quoted.group(1)))
             at = quoted.end() + 1
         else:
