@@ -16,6 +16,7 @@ from typing import Any
 
 from bench.errors import ConfigurationError, StoreError
 from bench.layout import default_suites, guess_subject
+from bench.selection import parse_expression
 
 FILE_NAME = "pyproject.toml"
 ENVIRONMENT_PREFIX = "BENCH_GUARD_"
@@ -40,7 +41,7 @@ class BenchmarkOverride:
         It is tried on the whole id (``benchmarks/expand.py::wide[n=10]``), on the function with and without
         its parameters (``wide[n=10]``, ``wide``) and on both behind the file's stem (``expand.wide``).
         """
-        path, _, case = benchmark_id.rpartition("::")
+        path, _, case = benchmark_id.partition("::")
         function = case.partition("[")[0]
         stem = path.rpartition("/")[2].removesuffix(".py")
         names = (benchmark_id, case, function, f"{stem}.{case}", f"{stem}.{function}")
@@ -332,6 +333,7 @@ def _from_arguments(arguments: Mapping[str, object], cwd: Path, root: Path) -> d
             paths = tuple(_relative(text, cwd, root) for text in _texts(raw))
             values[key] = _Value(paths, option if paths else "default")
         elif key == "expression":
+            parse_expression(str(raw))
             values[key] = _Value(str(raw), option)
         else:
             values[key] = _Value(_checked(key, raw, option), option)

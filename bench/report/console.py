@@ -135,7 +135,7 @@ def _room(columns: Sequence[Column], cells: Cells, width: int) -> int:
 
 def _common_folder(rows: Sequence[Comparison]) -> str:
     """The folder that all suites of these rows share, with a slash behind it; empty for none."""
-    folders = [row.benchmark.rpartition("::")[0].split("/")[:-1] for row in rows]
+    folders = [row.benchmark.partition("::")[0].split("/")[:-1] for row in rows]
     shared = takewhile(lambda names: len(set(names)) == 1, zip(*folders, strict=False))
     return "".join(f"{names[0]}/" for names in shared)
 

@@ -41,12 +41,12 @@ def _counts(rows: tuple[Comparison, ...]) -> dict[str, str]:
 
 
 def _add_case(suite: ET.Element, row: Comparison) -> None:
-    path, _, name = row.benchmark.rpartition("::")
+    path, _, name = row.benchmark.partition("::")
     case = ET.SubElement(
         suite,
         "testcase",
         classname=printable(path.removesuffix(".py").replace("/", ".")),
-        name=printable(f"{name} {row.metric}"),
+        name=printable(f"{name} {row.metric}".lstrip()),
     )
     message = printable(f"{row.verdict.value}: {BASE.cell(row)} -> {HEAD.cell(row)} ({CHANGE.cell(row)})")
     if row.verdict in _FAILURES:

@@ -149,8 +149,8 @@ def notes(rows: Sequence[Comparison]) -> list[tuple[str, str]]:
 
 
 def case_name(benchmark: str) -> str:
-    """Return the function and its parameters, the part of an id behind ``::``."""
-    return benchmark.rpartition("::")[2]
+    """Return the function and its parameters, the part of an id behind ``::``; a suite's path as it is."""
+    return benchmark.partition("::")[2] or benchmark
 
 
 def side_text(side: Side) -> str:
@@ -173,7 +173,7 @@ def host_text(report: Report) -> str | None:
     shift = (
         "" if host.shift is None else f", its speed changed by a factor of {host.shift:.2f} during the run"
     )
-    return f"the host's own speed varied by {host.reference_cv:.0%} (CV of the reference work){shift}"
+    return f"the host's own speed varied by {host.reference_cv * 100:.0f} % (CV of the reference work){shift}"
 
 
 def next_steps(report: Report) -> tuple[str, ...]:

@@ -251,6 +251,11 @@ def test_an_expression_is_handed_on(tmp_path):
     assert (settings.expression, settings.origins["expression"]) == ("a and b", "-k")
 
 
+def test_an_expression_that_cannot_be_understood_is_refused_at_once(tmp_path):
+    with pytest.raises(ConfigurationError, match="-k: expected a name"):
+        load(tmp_path, expression="a and")
+
+
 def test_subject_and_suites_are_guessed(project):
     root = project("[project]\nname = 'my-thing'\n", "src/my_thing/__init__.py", "benchmarks/bench_a.py")
     settings = load(root)
@@ -290,6 +295,10 @@ def test_the_root_is_the_nearest_project_upwards(project):
 )
 def test_a_pattern_matches_function_stem_or_id(pattern, matches):
     assert BenchmarkOverride(pattern, 0.1).matches("suites/expand.py::wide[n=10]") is matches
+
+
+def test_parameters_may_hold_what_separates_names():
+    assert BenchmarkOverride("wide", 0.1).matches("suites/expand.py::wide[key=a::b]")
 
 
 def test_the_last_matching_table_wins_over_the_declaration_and_the_general_tolerance(project):

@@ -1,7 +1,7 @@
 import pytest
 
 from bench.model import Host, RunVerdict, Side, Verdict
-from bench.report.summary import headline, host_text, next_steps, notes, ordered, side_text
+from bench.report.summary import case_name, headline, host_text, next_steps, notes, ordered, side_text
 
 
 def test_rows_come_by_importance(every_kind):
@@ -146,7 +146,7 @@ def test_a_side_names_all_that_is_known(side, text):
 
 def test_the_host_is_described_as_far_as_it_is_known(report):
     assert host_text(report(host=Host())) is None
-    assert host_text(report(host=Host(0.214))).startswith("the host's own speed varied by 21%")
+    assert host_text(report(host=Host(0.214))).startswith("the host's own speed varied by 21 %")
     assert "factor of 1.02" in host_text(report())
 
 
@@ -200,3 +200,8 @@ def test_rows_with_the_same_note_share_a_line(row):
         ("g (time)", "shown only"),
         ("h (budget:p95)", "promised"),
     ]
+
+
+def test_the_name_of_a_case_is_what_follows_its_file():
+    assert case_name("a/b.py::f[x=c::d]") == "f[x=c::d]"
+    assert case_name("a/b.py") == "a/b.py"
