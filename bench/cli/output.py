@@ -10,6 +10,8 @@ import shutil
 import sys
 from typing import TextIO
 
+from bench.errors import StoreError
+
 EXIT_CODES = """Exit codes:
   0    pass
   1    regressed: a regression, a broken budget, a missing benchmark
@@ -25,13 +27,20 @@ _PLAIN = str.maketrans(
 
 
 def write_stdout(text: str) -> None:
-    """Write data to standard output and flush it."""
-    _write(sys.stdout, text)
+    """Write data to standard output and flush it; StoreError where it does not take it (a full disk)."""
+    try:
+        _write(sys.stdout, text)
+    except OSError as error:
+        _discard(sys.stdout)
+        raise StoreError(f"standard output cannot be written: {error.strerror or error}") from error
 
 
 def say(text: str) -> None:
-    """Write a line for the person who waits to standard error."""
-    _write(sys.stderr, f"{text}\n")
+    """Write a line for the person who waits to standard error; a stream that fails is nobody listening."""
+    try:
+        _write(sys.stderr, f"{text}\n")
+    except OSError:
+        _discard(sys.stderr)
 
 
 def is_terminal(stream: TextIO) -> bool:

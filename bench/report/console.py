@@ -18,17 +18,6 @@ Cells = Mapping[str, list[str]]
 OK_ROWS = 20
 """So many rows that say ``ok`` are shown; the others are counted."""
 
-_COLUMNS = (
-    tables.VERDICT,
-    tables.BENCHMARK,
-    tables.METRIC,
-    tables.BASE,
-    tables.HEAD,
-    tables.CHANGE,
-    tables.INTERVAL,
-    tables.DETECTABLE,
-    tables.PROCESSES,
-)
 _DROPPED_FIRST = (
     tables.PROCESSES,
     tables.INTERVAL,
@@ -96,7 +85,7 @@ def _table(rows: Sequence[Comparison], width: int, *, color: bool) -> list[str]:
     if not rows:
         return []
     prefix = _common_folder(rows)
-    cells = {column.heading: [printable(column.cell(row)) for row in rows] for column in _COLUMNS}
+    cells = {column.heading: [printable(column.cell(row)) for row in rows] for column in tables.ALL}
     names = [name.removeprefix(prefix) for name in cells[tables.BENCHMARK.heading]]
     columns = _fitting(cells, min(_NAME_WIDTH, max(map(len, names))), width)
     if tables.METRIC not in columns:
@@ -119,7 +108,7 @@ def _table(rows: Sequence[Comparison], width: int, *, color: bool) -> list[str]:
 
 def _fitting(cells: Cells, name_width: int, width: int) -> list[Column]:
     """The columns that say something, without so many that a name has less than ``name_width``."""
-    columns = [column for column in _COLUMNS if set(cells[column.heading]) != {tables.NOTHING}]
+    columns = [column for column in tables.ALL if set(cells[column.heading]) != {tables.NOTHING}]
     for dropped in _DROPPED_FIRST:
         if _room(columns, cells, width) < name_width:
             columns = [column for column in columns if column is not dropped]

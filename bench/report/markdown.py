@@ -16,17 +16,6 @@ _SYMBOLS = {
     RunVerdict.FAILED: "💥",
     RunVerdict.UNDECIDED: "⚠️",
 }
-_COLUMNS = (
-    tables.VERDICT,
-    tables.BENCHMARK,
-    tables.METRIC,
-    tables.BASE,
-    tables.HEAD,
-    tables.CHANGE,
-    tables.INTERVAL,
-    tables.DETECTABLE,
-    tables.PROCESSES,
-)
 _QUIET = frozenset({Verdict.OK})
 
 
@@ -52,10 +41,11 @@ def render(report: Report, *, steps: Sequence[str] = ()) -> str:
 
 
 def _table(rows: Sequence[Comparison]) -> str:
+    columns = tables.filled(tables.ALL, rows)
     return tables.table(
-        [column.heading for column in _COLUMNS],
-        [[markdown(column.cell(row)) for column in _COLUMNS] for row in rows],
-        [column.number for column in _COLUMNS],
+        [column.heading for column in columns],
+        [[markdown(column.cell(row)) for column in columns] for row in rows],
+        [column.number for column in columns],
         style="pipe",
     )
 

@@ -50,6 +50,11 @@ def _processes(row: Comparison) -> str:
     return f"{base}/{head}" if base else str(head)
 
 
+def filled(columns: Sequence[Column], rows: Sequence[Comparison]) -> list[Column]:
+    """Return the columns that say something about at least one of the rows."""
+    return [column for column in columns if any(column.cell(row) != NOTHING for row in rows)]
+
+
 VERDICT = Column("verdict", lambda row: row.verdict.value.replace("_", " "), number=False)
 BENCHMARK = Column("benchmark", lambda row: row.benchmark, number=False)
 METRIC = Column("metric", _metric, number=False)
@@ -59,6 +64,7 @@ CHANGE = Column("change", _change)
 INTERVAL = Column("95 % interval", _interval)
 DETECTABLE = Column("detects", _detectable)
 PROCESSES = Column("processes", _processes)
+ALL = (VERDICT, BENCHMARK, METRIC, BASE, HEAD, CHANGE, INTERVAL, DETECTABLE, PROCESSES)
 
 
 def table(

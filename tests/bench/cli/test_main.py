@@ -146,6 +146,22 @@ def test_a_stream_without_a_file_that_breaks_is_survived(monkeypatch):
     assert main(["--version"]) == 0
 
 
+class Full(io.StringIO):
+    def write(self, _):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_behind_standard_output_is_an_error(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", Full())
+    assert main(["--version"]) == 2
+    assert "standard output cannot be written: No space left on device" in capsys.readouterr().err
+
+
+def test_a_standard_error_that_fails_changes_no_exit_code(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Full())
+    assert main(["nonsense"]) == 2
+
+
 def test_letters_that_an_encoding_lacks_are_replaced(monkeypatch):
     from bench.cli.output import write_stdout
 

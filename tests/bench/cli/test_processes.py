@@ -86,7 +86,7 @@ def test_ctrl_c_is_130_and_keeps_what_was_finished(project):
         os.sched_yield()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert "interrupted; finished processes are kept in" in err
     assert "Traceback" not in err
     (path,) = runs.glob("run-*.jsonl")

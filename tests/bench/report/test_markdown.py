@@ -1,6 +1,6 @@
 import re
 
-from bench.model import Host
+from bench.model import Host, Verdict
 from bench.report.markdown import render
 from bench.report.summary import next_steps
 
@@ -13,6 +13,11 @@ def test_every_table_row_has_the_same_columns(every_kind):
     lines = [line for line in render(every_kind).split("\n") if line.startswith("|")]
     assert len(lines) == len(every_kind.comparisons) + 4
     assert {line.count("|") for line in lines} == {10}
+
+
+def test_columns_without_any_value_are_left_out(report, single):
+    text = render(report(single("a.py::f", Verdict.NEW, base=None)))
+    assert re.search(r"\| verdict +\| benchmark +\| metric +\| +head \| +processes \|\n", text)
 
 
 def test_it_names_its_base(report, row):
