@@ -78,7 +78,7 @@ class MemoryUsage(Record):
     collection, its result included, less what was held before; from tracemalloc.
     ``peak_bytes``, ``peak_mb``: the most Python memory held at any moment of the call above the start.
     ``rss_delta_bytes``: change of the process's resident memory, through psutil. The allocator keeps and
-    reuses pages, so it is often 0, may be negative, and includes what tracing itself needs.
+    reuses pages, so it is often 0, may be negative, and includes what tracing itself needed.
     """
 
     result: Any
@@ -135,7 +135,7 @@ def measure_memory_usage(func: Callable[..., Any], *args: Any, **kwargs: Any) ->
         elapsed = time.perf_counter() - start
         meter.note_peak()
         gc.collect()
-        rss_after = process.memory_info().rss
+    rss_after = process.memory_info().rss
     return MemoryUsage(
         result=result,
         execution_time_ms=elapsed * 1e3,

@@ -98,6 +98,7 @@ class AllocationMeter:
     ) -> None:
         self.note_peak()
         self.current_bytes = tracemalloc.get_traced_memory()[0] - self._start
+        self.peak_bytes = max(self.peak_bytes, self.current_bytes)
         if self._limit:
             self.sites = _largest_sites(self._before, self._limit)
             self._before = None
