@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from strataregula.core.documents import write_atomically
 from strataregula.errors import OutputError
+from strataregula.files import write_atomically
 from strataregula.model import Diagnostic
 
 __all__ = ["abandon_standard_output", "print_diagnostics", "same_file", "standard_output", "write_output"]

@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
 from strataregula.core.coverage import Coverage, RuleIndex
-from strataregula.core.documents import write_atomically
 from strataregula.core.pattern import parse_key, parse_pattern
 from strataregula.core.pattern_expander import RuleCoverage, covering
 from strataregula.core.planner import Plan, PlannedRule, SectionPlan
@@ -17,6 +16,7 @@ from strataregula.core.resolver import Resolver
 from strataregula.core.templates import Slot
 from strataregula.diagnostics import closest
 from strataregula.errors import AmbiguousKey, MissingKey, PatternSyntaxError, UsageError
+from strataregula.files import write_atomically
 from strataregula.model import REMOVED, Candidate, Diagnostic, Entry, Explanation
 
 __all__ = ["CompiledConfig"]

@@ -7,13 +7,10 @@ raises for bad input.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import stat
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, TextIO, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from strataregula.core.json_nodes import read_json
 from strataregula.core.nodes import ListNode, MapNode, Node, ScalarNode, kind_of, node_of
@@ -28,7 +25,6 @@ __all__ = [
     "Source",
     "SystemFiles",
     "read_sources",
-    "write_atomically",
 ]
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
@@ -87,36 +83,6 @@ class MemoryFiles:
         if path not in self.files:
             raise FileNotFoundError(2, "No such file or directory", path)
         return self.files[path][:limit]
-
-
-def write_atomically(path: str | os.PathLike[str], produce: Callable[[TextIO], object]) -> None:
-    """Let ``produce`` write a text file and put it at ``path`` in one step.
-
-    The text is on disk before it replaces the old file, whose permissions it keeps; links are followed. On
-    any failure nothing is left behind. Raise `OSError` when the folder cannot be written.
-    """
-    target = Path(path).resolve()
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".strataregula-", suffix=".part")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            produce(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(_permissions(target))
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _permissions(path: Path) -> int:
-    """Return those of the file that is replaced, or those that any new file gets."""
-    with contextlib.suppress(FileNotFoundError):
-        return stat.S_IMODE(path.stat().st_mode)
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 def read_sources(sources: tuple[Source, ...], log: DiagnosticLog, files: Files) -> list[Document]:

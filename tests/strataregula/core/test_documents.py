@@ -7,7 +7,6 @@ from strataregula.core.documents import (
     MemoryFiles,
     SystemFiles,
     read_sources,
-    write_atomically,
 )
 from strataregula.core.nodes import plain
 from strataregula.diagnostics import DiagnosticLog
@@ -305,18 +304,3 @@ def test_lenient_keys_become_text_with_a_warning():
     documents, log = read("a.yaml", "s:\n  on: 1\n  x: 1\n  x: 2", lenient=True)
     assert plain(documents[0].root) == {"s": {"on": 1, "x": 2}}
     assert [warning.code for warning in log.warnings] == ["key-type", "duplicate-key"]
-
-
-def test_writing_is_all_or_nothing(tmp_path):
-    target = tmp_path / "out.txt"
-    write_atomically(target, lambda file: file.write("one\n"))
-    assert target.read_bytes() == b"one\n"
-
-    def fail(file):
-        file.write("half")
-        raise RuntimeError("stop")
-
-    with pytest.raises(RuntimeError):
-        write_atomically(target, fail)
-    assert target.read_text() == "one\n"
-    assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
