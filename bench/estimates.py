@@ -147,8 +147,12 @@ def reference_speed(runs: Sequence[ProcessRun]) -> float:
 
 
 def reference_cv(runs: Sequence[ProcessRun]) -> float | None:
-    """Coefficient of variation of the reference over a run: how noisy the host was; None without blocks."""
-    spread = cv(_reference_times(runs))
+    """Coefficient of variation of the host's speed over a run; None when there is too little to tell.
+
+    Of medians of ten neighbouring blocks (some 15 ms): a single block that was preempted for a while would
+    otherwise say more than all the others together.
+    """
+    spread = cv([math.exp(reference) for run in _timed(runs) for reference, _ in _windows(_usable(run))])
     return spread if math.isfinite(spread) else None
 
 
@@ -210,6 +214,9 @@ def _finite(values: Sequence[float]) -> list[float]:
 
 def _reference_times(runs: Sequence[ProcessRun]) -> list[float]:
     """Wall-clock readings of the reference; a call that waits has none, a long call only CPU time."""
+    return [block.reference for run in _timed(runs) for block in _usable(run)]
+
+
+def _timed(runs: Sequence[ProcessRun]) -> list[ProcessRun]:
     wall = [run for run in runs if run.method in {Method.BLOCKS, Method.CALLS}]
-    used = wall or [run for run in runs if run.method is Method.CONCURRENT]
-    return [block.reference for run in used for block in _usable(run)]
+    return wall or [run for run in runs if run.method is Method.CONCURRENT]

@@ -169,7 +169,9 @@ def test_reference_of_a_waiting_call_counts_for_nothing():
 
 
 def test_host_noise():
-    assert reference_cv([run([(1.0, 1.0), (1.0, 3.0)])]) == pytest.approx(math.sqrt(2) / 2)
+    slow_half = [(1.0, 1.0)] * 10 + [(1.0, 3.0)] * 10
+    assert reference_cv([run(slow_half)]) == pytest.approx(math.sqrt(2) / 2)
+    assert reference_cv([run([(1.0, 1.0)] * 9 + [(1.0, 500.0)] + [(1.0, 1.0)] * 10)]) == 0.0
     assert reference_cv([run([(1.0, 1.0)])]) is None
     assert reference_cv([]) is None
 

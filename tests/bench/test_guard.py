@@ -62,8 +62,8 @@ class Host:
             return ProcessRun(**common, method=Method.SINGLE, values=(self.peak.get(spec.function, 1e6),))
         layout = math.exp(self.random.gauss(0.0, self.spread))
         blocks = []
-        for _ in range(60):
-            phase = self.random.choice([1.0, 2.0])
+        for index in range(60):
+            phase = 1.0 if index < 30 else 2.0
             noise = math.exp(self.random.gauss(0.0, 0.05))
             blocks.append(Block(self.seconds.get(spec.function, 1e-4) * layout * phase * noise, 2e-5 * phase))
         return ProcessRun(**common, method=task.method or Method.BLOCKS, blocks=tuple(blocks))
