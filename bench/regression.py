@@ -93,9 +93,13 @@ class Regression:
 class PerformanceRegression:
     """Compare metrics with the ones recorded in ``baseline_file``; the first check records them.
 
-    >>> guard = PerformanceRegression("performance_baseline.json")      # doctest: +SKIP
-    >>> guard.check_regression({"parse_ms": 12.5, "items_per_s": 80_000}, tolerance=0.1)    # doctest: +SKIP
+    >>> guard = PerformanceRegression("performance_baseline.json")
+    >>> guard.check_regression({"parse_ms": 12.5, "items_per_s": 80_000})   # no file yet: recorded
     True
+    >>> guard.check_regression({"parse_ms": 12.9, "items_per_s": 60_000}, tolerance=0.1)
+    False
+    >>> [(regression.metric, regression.reason) for regression in guard.regressions]
+    [('items_per_s', '25.0% worse')]
     """
 
     def __init__(self, baseline_file: str | Path = "performance_baseline.json") -> None:
