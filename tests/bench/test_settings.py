@@ -146,6 +146,12 @@ def test_the_required_baseline_can_be_waived_in_ci(tmp_path):
         ("strict = 'yes'", "pyproject.toml:2: strict", "true or false"),
         ("baseline = 3", "pyproject.toml:2: baseline", "path of a folder"),
         ("baseline = ''", "pyproject.toml:2: baseline", "path of a folder"),
+        (
+            "[tool.bench-guard.benchmark.'a']",
+            "pyproject.toml",
+            "unknown key 'benchmark' .*did you mean 'benchmarks'",
+        ),
+        ("[tool.bench-guard.nothing]", "pyproject.toml:2", "unknown key 'nothing'"),
         ("benchmarks = 3", "pyproject.toml:2", "must be a table of tables"),
         ("[tool.bench-guard.benchmarks]\n'a.*' = 3", "pyproject.toml:3", "must be a table"),
         (

@@ -116,6 +116,11 @@ def test_doctor_finds_nothing_wrong(project, edges, monkeypatch, capsys):
     assert "thing from /project/thing.py" in text
 
 
+def test_doctor_says_which_optional_packages_are_missing(project, edges, monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "_OPTIONAL_PACKAGES", ("surely-not-there",))
+    assert "surely-not-there (not installed)" in doctor_says(capsys)[1]
+
+
 def test_doctor_warns_with_advice_and_passes(project, edges, monkeypatch, capsys):
     monkeypatch.setattr(doctor.machine, "host_notices", lambda: ("busy host: load 3; stop other work",))
     monkeypatch.setattr(doctor.machine, "pick_cpu", lambda: None)
