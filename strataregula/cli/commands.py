@@ -64,8 +64,6 @@ def run(arguments: list[str]) -> int:
     invocation = Invocation()
     try:
         code = _invoke(arguments, invocation)
-    except click.Abort:
-        raise KeyboardInterrupt from None
     except BrokenPipeError:
         abandon_standard_output()
         return 141

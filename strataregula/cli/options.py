@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from strataregula.errors import UsageError
 from strataregula.model import Diagnostic
 
 if TYPE_CHECKING:
@@ -74,6 +75,10 @@ def shared_options(function: _F) -> _F:
 
 def compiled_sources(files: tuple[str, ...], *, lenient: bool) -> CompiledConfig:
     """Compile ``files``, base first; warnings go to the invocation, errors are raised."""
+    if "" in files:
+        raise UsageError("one FILE is an empty text; is a variable of the shell unset?")
+    if "-" in files:
+        raise UsageError("standard input is not read; write it to a .yaml or .json file and name that")
     from strataregula.core.compiler import ConfigCompiler  # noqa: PLC0415  -- keeps --help and --version light
 
     invocation = click.get_current_context().ensure_object(Invocation)

@@ -92,7 +92,9 @@ def print_diagnostics(diagnostics: Sequence[Diagnostic], style: str, file: TextI
         file.write(msgspec.json.encode(report).decode() + "\n")
     elif diagnostics:
         lines = [diagnostic.render() for diagnostic in diagnostics]
-        file.write("\n".join([*lines, f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}\n"]))
+        if len(diagnostics) > 1:
+            lines.append(f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}")
+        file.write("\n".join(lines) + "\n")
 
 
 def _counted(number: int, noun: str) -> str:
