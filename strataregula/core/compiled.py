@@ -12,7 +12,7 @@ from strataregula.core.coverage import Coverage, RuleIndex
 from strataregula.core.pattern import parse_key, parse_pattern
 from strataregula.core.pattern_expander import RuleCoverage, covering
 from strataregula.core.planner import Plan, PlannedRule, SectionPlan
-from strataregula.core.resolver import Resolver
+from strataregula.core.resolver import BindError, Resolver
 from strataregula.core.templates import Slot
 from strataregula.diagnostics import closest
 from strataregula.errors import AmbiguousKey, MissingKey, PatternSyntaxError, UsageError
@@ -189,11 +189,17 @@ class CompiledConfig(Mapping[str, Any]):
         return closest(key, kept) or closest(key, self)
 
     def match(self, pattern: str) -> tuple[Entry, ...]:
-        """Return the entries whose keys match ``pattern`` (captures range over the domains), section by section."""
+        """Return the entries whose keys match ``pattern``, section by section; captures range over the domains.
+
+        Raise `UsageError` for a pattern that does not parse, names an unknown domain or begins with ``!``.
+        """
         try:
-            template = self._resolver.select(parse_pattern(pattern))
-        except PatternSyntaxError as error:
+            parsed = parse_pattern(pattern)
+            template = self._resolver.select(parsed)
+        except (PatternSyntaxError, BindError) as error:
             raise UsageError(str(error)) from error
+        if parsed.negated:
+            raise UsageError(f"{pattern} removes keys; match chooses them: leave out the !")
         test = Coverage(template)
         return tuple(
             Entry(name, key, value)
@@ -258,7 +264,7 @@ class _Explainer:
 
     def uncovered(self, key: str, segments: tuple[str, ...], near: tuple[str, ...]) -> Explanation:
         best: RuleCoverage | None = None
-        most = 0
+        most = 0, 0
         for test in self.rules:
             agreeing = test.agreeing(segments)
             if agreeing > most:

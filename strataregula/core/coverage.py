@@ -50,11 +50,17 @@ class Coverage:
                 return self._named(assignment)
         return None
 
-    def agreeing(self, segments: Sequence[str]) -> int:
-        """Count the positions at which the template and the key fit, 0 when their lengths differ by more than one."""
+    def agreeing(self, segments: Sequence[str]) -> tuple[int, int]:
+        """Count the positions at which the template and the key fit, and those of them that are fixed text.
+
+        Templates whose length differs by more than one segment, or that have ``**``, come nowhere near.
+        """
         if abs(len(segments) - len(self._fields)) > 1 or self._depth:
-            return 0
-        return sum(bool(field.assignments(text)) for field, text in zip(self._fields, segments, strict=False))
+            return 0, 0
+        fitting = [
+            field for field, text in zip(self._fields, segments, strict=False) if field.assignments(text)
+        ]
+        return len(fitting), sum(field.is_fixed for field in fitting)
 
     def _united(self, choice: tuple[_Assignment, ...]) -> _Assignment | None:
         united: _Assignment = {}
@@ -111,6 +117,11 @@ class _FieldTest:
         if self._fixed is None and self._slot is None and field:
             for assignment in _assignments(field, template):
                 self._add(field, assignment)
+
+    @property
+    def is_fixed(self) -> bool:
+        """True for a segment of fixed text."""
+        return self._fixed is not None
 
     def _add(self, field: Field, assignment: _Assignment) -> None:
         glob = tuple(

@@ -105,8 +105,8 @@ class RuleCoverage:
             return None
         return found
 
-    def agreeing(self, segments: tuple[str, ...]) -> int:
-        """Count the leading and trailing segments that fit, for finding the rule that comes nearest to a key."""
+    def agreeing(self, segments: tuple[str, ...]) -> tuple[int, int]:
+        """Say how near the rule comes to a key: the segments that fit, and those of them that are fixed text."""
         return self._test.agreeing(segments)
 
 

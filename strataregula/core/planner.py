@@ -184,6 +184,10 @@ def rules_of(patterns: Mapping[str, Any], section: str, log: DiagnosticLog) -> l
     """Read pattern texts with values, short or long form, as the rules of one section."""
     rules: list[Rule] = []
     for text, value in patterns.items():
+        if not isinstance(text, str):
+            message = f"the pattern {text!r} is {type(text).__name__}, not text"
+            log.report("key-type", message, NO_PLACE, hint=f'quote it: "{text}"')
+            continue
         if type(value) in _SCALARS and text[:1] != "!":
             rules.append(Rule(section, text, value, NO_PLACE, 0, len(rules)))
             continue

@@ -95,7 +95,14 @@ def test_a_file_and_the_same_mapping_mean_the_same(tmp_path):
         ("n{08..10}", ["n08", "n09", "n10"]),
         ("{role}-{a,b}.x", ["gateway-a.x", "gateway-b.x", "api-a.x", "api-b.x"]),
         ("v{1.2,1.3}.x", ['"v1.2".x', '"v1.3".x']),
-        ("100%.{role}.{prefecture}.{region}.%s", [f"100%.{role}.{place}.%s" for role in ("gateway", "api") for place in ("tokyo.kanto", "kanagawa.kanto", "osaka.kansai")]),
+        (
+            "100%.{role}.{prefecture}.{region}.%s",
+            [
+                f"100%.{role}.{place}.%s"
+                for role in ("gateway", "api")
+                for place in ("tokyo.kanto", "kanagawa.kanto", "osaka.kansai")
+            ],
+        ),
         ("{prefecture:to*}", ["tokyo"]),
         ("{prefecture:?????}", ["tokyo", "osaka"]),
         ("{prefecture:[!t]*}", ["kanagawa", "osaka"]),
@@ -137,7 +144,10 @@ def test_two_shapes_that_fit_alike_are_an_error():
 
 def test_two_wildcards_of_one_hierarchy_correlate_through_three_levels():
     district = {"by": "prefecture", "values": {"tokyo": ["ginza", "ueno"], "osaka": ["umeda"]}}
-    keys = compile_rules({"{district.prefecture.region}.{district}": 1, "x.{region}.{prefecture}.{district}": 2}, district=district)
+    keys = compile_rules(
+        {"{district.prefecture.region}.{district}": 1, "x.{region}.{prefecture}.{district}": 2},
+        district=district,
+    )
     assert list(keys)[:3] == ["kanto.ginza", "kanto.ueno", "kansai.umeda"]
     assert "x.kanto.tokyo.ginza" in keys
     assert "x.kanto.tokyo.umeda" not in keys
@@ -234,7 +244,9 @@ def test_conflicts_of_the_same_pair_are_told_once():
     assert "2 more keys" in conflict.message
 
 
-@pytest.mark.parametrize(("first", "second"), [("1", "'1'"), ("1", "true"), ("1", "1.0"), ("[1]", "[true]"), ("{a: 1}", "{a: 2}")])
+@pytest.mark.parametrize(
+    ("first", "second"), [("1", "'1'"), ("1", "true"), ("1", "1.0"), ("[1]", "[true]"), ("{a: 1}", "{a: 2}")]
+)
 def test_values_of_different_types_differ(first, second):
     assert codes(f"domains: {{d: [x]}}\ns: {{'{{d}}.b': {first}, 'x.{{b,c}}': {second}}}") == ["conflict"]
 
@@ -269,7 +281,7 @@ def test_lenient_conflicts_let_the_later_rule_win_with_a_warning():
     ],
 )
 def test_conditions(rule, keys):
-    head = EXAMPLE.split("shapes")[0]
+    head = EXAMPLE.split("shapes", maxsplit=1)[0]
     assert list(compile_text(head + f"s: {{'{{prefecture}}': {rule}}}")) == keys
 
 
@@ -414,7 +426,13 @@ def test_the_size_of_the_whole_build_is_limited():
 
 def test_all_problems_are_told_together():
     text = "domains: {a: kanto, b: []}\ns:\n  'x.[': 1\n  'y.{c}': 1\nt: 3\n"
-    assert sorted(codes(text)) == ["domain-values", "empty-domain", "pattern-syntax", "section-type", "undefined-domain"]
+    assert sorted(codes(text)) == [
+        "domain-values",
+        "empty-domain",
+        "pattern-syntax",
+        "section-type",
+        "undefined-domain",
+    ]
 
 
 def test_at_most_two_hundred_problems_are_told():
@@ -452,13 +470,20 @@ def test_a_domain_twice_in_one_layer_is_an_error(tmp_path):
 def test_the_pack_of_prefectures_is_there_when_asked_for_and_never_else():
     compiled = compile_text("use: [jp-prefectures]\ns: {'{prefecture}': 1, 'r.{prefecture.region}': 2}")
     assert len(compiled) == 47 + 8
-    assert compile_text("use: [jp-prefectures]\ndomains: {prefecture: [x]}\ns: {'{prefecture}': 1}").get("x") == 1
+    assert (
+        compile_text("use: [jp-prefectures]\ndomains: {prefecture: [x]}\ns: {'{prefecture}': 1}").get("x")
+        == 1
+    )
     assert codes("s: {'{prefecture}': 1}") == ["undefined-domain"]
 
 
 def test_every_section_is_compiled_and_empty_ones_stay():
     compiled = compile_text("b: {x: 1}\na: {x: 2}\nempty: {}")
-    assert {name: dict(entries) for name, entries in compiled.sections.items()} == {"b": {"x": 1}, "a": {"x": 2}, "empty": {}}
+    assert {name: dict(entries) for name, entries in compiled.sections.items()} == {
+        "b": {"x": 1},
+        "a": {"x": 2},
+        "empty": {},
+    }
 
 
 def test_one_and_the_text_one_stay_apart():
@@ -466,7 +491,9 @@ def test_one_and_the_text_one_stay_apart():
     assert [type(compiled[key]) for key in "abcd"] == [int, str, float, bool]
 
 
-@pytest.mark.parametrize("text", ["'''", '": __import__("os").system("x")', "a\\b", "{{}}", "%s", "${x}", "\u2028", "é"])
+@pytest.mark.parametrize(
+    "text", ["'''", '": __import__("os").system("x")', "a\\b", "{{}}", "%s", "${x}", "\u2028", "é"]
+)
 def test_hostile_keys_and_values_pass_through_unharmed(text):
     pattern = "".join("\\" + character if character in '.*?[]{}\\"!' else character for character in text)
     (key, value), *_ = compile_rules({pattern: text}).items()
@@ -499,7 +526,10 @@ def test_the_fingerprint_follows_contents_and_options_alone(tmp_path):
     assert ConfigCompiler().compile(one, other).fingerprint != same
     other.write_text(EXAMPLE + "# a comment\n")
     assert ConfigCompiler().compile(other).fingerprint != same
-    assert ConfigCompiler().compile({"s": {"a": 1}}).fingerprint != ConfigCompiler().compile({"s": {"a": "1"}}).fingerprint
+    assert (
+        ConfigCompiler().compile({"s": {"a": 1}}).fingerprint
+        != ConfigCompiler().compile({"s": {"a": "1"}}).fingerprint
+    )
 
 
 PROGRAM = """
@@ -516,11 +546,16 @@ print(compiled.explain("edge.toky.gateway").render())
 @pytest.mark.integration
 def test_the_same_bytes_under_three_hash_seeds(tmp_path):
     path = tmp_path / "a.yaml"
-    path.write_text(EXAMPLE + "  'edge.{tokyo,osaka}.{api,web}': 1\n  'edge.{osaka,tokyo}.{web,api}': 2\nother: {edge.x.y: 1, '*.x.*': 1}\n")
+    path.write_text(
+        EXAMPLE
+        + "  'edge.{tokyo,osaka}.{api,web}': 1\n  'edge.{osaka,tokyo}.{web,api}': 2\nother: {edge.x.y: 1, '*.x.*': 1}\n"
+    )
     outputs = set()
     for seed in ("0", "1", "4242"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         command = [sys.executable, "-c", PROGRAM, str(path)]
-        done = subprocess.run(command, capture_output=True, env=environment, check=True, cwd=Path(__file__).parents[3])
+        done = subprocess.run(
+            command, capture_output=True, env=environment, check=True, cwd=Path(__file__).parents[3]
+        )
         outputs.add(done.stdout)
     assert len(outputs) == 1

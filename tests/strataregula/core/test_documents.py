@@ -54,7 +54,10 @@ def test_yaml_values(text, expected):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('{"a": {"b": [1, 2.5, -3e2, "x\\u00e9", null, true, false, [], {}]}}', {"a": {"b": [1, 2.5, -300.0, "xé", None, True, False, [], {}]}}),
+        (
+            '{"a": {"b": [1, 2.5, -3e2, "x\\u00e9", null, true, false, [], {}]}}',
+            {"a": {"b": [1, 2.5, -300.0, "xé", None, True, False, [], {}]}},
+        ),
         (' {"a" : 1 , "b" : { } } ', {"a": 1, "b": {}}),
         ('{"on": 1, "1": 2}', {"on": 1, "1": 2}),
     ],
@@ -65,7 +68,10 @@ def test_json_values(text, expected):
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("a.yaml", "s:\n  edge.a: 1\n  edge.b:\n    - 2\n"), ("a.json", '{"s":\n  {"edge.a": 1,\n  "edge.b": [2]}}')],
+    [
+        ("a.yaml", "s:\n  edge.a: 1\n  edge.b:\n    - 2\n"),
+        ("a.json", '{"s":\n  {"edge.a": 1,\n  "edge.b": [2]}}'),
+    ],
 )
 def test_every_key_knows_its_line_and_column(name, text):
     documents, _ = read(name, text)

@@ -50,7 +50,9 @@ def settled(parts):
 glob_parts = st.one_of(st.builds(Literal, texts), st.just(Star()), st.just(Question()), classes())
 globs = st.lists(glob_parts, min_size=1, max_size=4).map(settled)
 numbers = st.builds(NumberRange, st.integers(-99, 99), st.integers(-99, 99))
-alternations = st.lists(texts, min_size=2, max_size=4, unique=True).map(lambda options: Alternation(tuple(options)))
+alternations = st.lists(texts, min_size=2, max_size=4, unique=True).map(
+    lambda options: Alternation(tuple(options))
+)
 captures = st.one_of(st.builds(Capture, names), st.builds(Capture, names, globs))
 segments = st.one_of(
     st.just(ANY_DEPTH),
