@@ -10,10 +10,10 @@ The names below are imported when first asked for, so that ``import strataregula
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from strataregula.core.compiled import CompiledConfig
     from strataregula.core.compiler import ConfigCompiler
     from strataregula.core.pattern import Pattern, parse_pattern
@@ -65,6 +65,8 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - typing and importlib are most of what an import costs
+
     value = getattr(import_module(home), name)
     globals()[name] = value
     return value

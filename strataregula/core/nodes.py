@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from strataregula.core.values import MAX_DEPTH, FrozenDict, FrozenList, freeze
+from strataregula.core.values import MAX_DEPTH, FrozenDict, FrozenList, checked_scalar
 from strataregula.diagnostics import DiagnosticLog
 from strataregula.model import Place
 
@@ -109,7 +109,7 @@ class _Mapped:
             items = [self.node(item, path, depth + 1) for item in value]
             return ListNode(tuple(item for item in items if item is not None), NO_MARK)
         try:
-            return ScalarNode(freeze(value), NO_MARK, str(value))
+            return ScalarNode(checked_scalar(value), NO_MARK, str(value))
         except TypeError as error:
             self.fail("value-type", str(error), path)
             return None

@@ -180,7 +180,7 @@ def make_resolver(
     return Resolver(known, parsed, max_keys=max_keys_per_rule)
 
 
-def rules_of(patterns: Mapping[str, Any], section: str, log: DiagnosticLog) -> list[Rule]:
+def rules_of(patterns: Mapping[Any, Any], section: str, log: DiagnosticLog) -> list[Rule]:
     """Read pattern texts with values, short or long form, as the rules of one section."""
     rules: list[Rule] = []
     for text, value in patterns.items():

@@ -7,10 +7,10 @@ method that changes them raises.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
-__all__ = ["FrozenDict", "FrozenList", "freeze", "same_value", "thaw"]
+__all__ = ["FrozenDict", "FrozenList", "checked_scalar", "same_value", "thaw"]
 
 MAX_DEPTH: Final = 100
 _SCALARS: Final = (
@@ -75,26 +75,12 @@ class FrozenList(list[Any]):
         return self
 
 
-def freeze(value: Any, depth: int = 0) -> Any:
-    """Return an immutable copy of plain data.
-
-    Scalars are returned as they are, tuples and lists become `FrozenList`, mappings with text keys
-    `FrozenDict`, sets frozen sets. Raise `TypeError` for any other type and for keys that are not text,
-    `ValueError` for more than 100 levels (or a cycle).
-    """
+def checked_scalar(value: Any) -> Any:
+    """Return a value without parts as it is, a set as a frozen set of such values; raise `TypeError` for other types."""
     if isinstance(value, _SCALARS):
         return value
-    if depth >= MAX_DEPTH:
-        raise ValueError(f"nested more than {MAX_DEPTH} levels deep, or contains itself")
-    if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, str):
-                raise TypeError(f"the key {key!r} is {type(key).__name__}, not text: quote it")
-        return FrozenDict({key: freeze(item, depth + 1) for key, item in value.items()})
-    if isinstance(value, list | tuple):
-        return FrozenList(freeze(item, depth + 1) for item in value)
-    if isinstance(value, set):
-        return frozenset(value)
+    if isinstance(value, set | frozenset):
+        return frozenset(map(checked_scalar, value))
     raise TypeError(
         f"a value of type {type(value).__name__} cannot be compiled: use text, numbers, lists, mappings"
     )

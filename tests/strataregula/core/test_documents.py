@@ -223,10 +223,10 @@ def test_a_file_over_the_limit(monkeypatch):
     log = DiagnosticLog()
 
     class Endless:
-        def children(self, path):
+        def children(self, _path):
             return None
 
-        def read(self, path, limit):
+        def read(self, _path, limit):
             assert limit == MAX_FILE_BYTES + 1
             return bytes(limit)
 
