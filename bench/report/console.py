@@ -84,10 +84,10 @@ def _hidden(rows: Sequence[Comparison], shown: Sequence[Comparison]) -> list[str
 def _table(rows: Sequence[Comparison], width: int, *, color: bool) -> list[str]:
     if not rows:
         return []
-    prefix = _common_folder(rows)
+    prefix = _common_start(rows)
     cells = {column.heading: [printable(column.cell(row)) for row in rows] for column in tables.ALL}
     names = [name.removeprefix(prefix) for name in cells[tables.BENCHMARK.heading]]
-    columns = _fitting(cells, min(_NAME_WIDTH, max(map(len, names))), width)
+    columns = _fitting(cells, min(_NAME_WIDTH, max(map(len, [tables.BENCHMARK.heading, *names]))), width)
     if tables.METRIC not in columns:
         names = [f"{name} {metric}" for name, metric in zip(names, cells[tables.METRIC.heading], strict=True)]
     room = max(_room(columns, cells, width), _LEAST_NAME)
@@ -102,7 +102,7 @@ def _table(rows: Sequence[Comparison], width: int, *, color: bool) -> list[str]:
         [column.number for column in columns],
         style="plain",
     )
-    where = [f"in {printable(prefix)}"] if prefix else []
+    where = [f"in {printable(prefix.removesuffix('::'))}"] if prefix else []
     return [*where, *(line.rstrip() for line in text.split("\n")), ""]
 
 
@@ -122,9 +122,12 @@ def _room(columns: Sequence[Column], cells: Cells, width: int) -> int:
     return width - taken
 
 
-def _common_folder(rows: Sequence[Comparison]) -> str:
-    """The folder that all suites of these rows share, with a slash behind it; empty for none."""
-    folders = [row.benchmark.partition("::")[0].split("/")[:-1] for row in rows]
+def _common_start(rows: Sequence[Comparison]) -> str:
+    """What all names begin with: their only file up to ``::``, else a folder with its slash, or nothing."""
+    paths = [row.benchmark.partition("::")[0] for row in rows]
+    if len(set(paths)) == 1 and all("::" in row.benchmark for row in rows):
+        return f"{paths[0]}::"
+    folders = [path.split("/")[:-1] for path in paths]
     shared = takewhile(lambda names: len(set(names)) == 1, zip(*folders, strict=False))
     return "".join(f"{names[0]}/" for names in shared)
 

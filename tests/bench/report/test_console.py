@@ -43,12 +43,18 @@ def test_nothing_from_outside_reaches_the_terminal(every_kind):
 def test_many_ok_rows_are_counted(report, row):
     text = render(report(*(row(f"a.py::f{n:02}") for n in range(OK_ROWS + 5))))
     assert "and 5 more ok" in text
-    assert text.count("a.py::f") == OK_ROWS
+    assert text.count("ok       f") == OK_ROWS
 
 
 def test_all_other_rows_are_shown(report, row):
     rows = [row(f"a.py::f{n:03}", Verdict.REGRESSED, 0.5) for n in range(50)]
-    assert render(report(*rows, verdict=RunVerdict.REGRESSED)).count("a.py::f") == 50
+    assert render(report(*rows, verdict=RunVerdict.REGRESSED)).count("regressed  f") == 50
+
+
+def test_a_file_that_all_rows_share_is_named_once(report, row):
+    lines = render(report(row("a.py::f"), row("a.py::g[n=1]"))).splitlines()
+    assert lines[2] == "in benchmarks/a.py"
+    assert [line.split()[1] for line in lines[4:6]] == ["f", "g[n=1]"]
 
 
 def test_quiet_keeps_the_verdict_and_what_is_wrong(every_kind, report, row, single):
