@@ -155,14 +155,15 @@ def record_passes(
                 for metric in ratios:
                     session.measure(spec, metric, process)
         session.progress.end()
-    session.calibrations |= {name: fit_calibration(session.runs.get((name, "time"), ())) for name in specs}
     for name, spec in specs.items():
+        session.calibrations[name] = fit_calibration(session.runs.get((name, "time"), ()))
         for metric in ratios:
             _replace_disturbed(session, spec, metric, tolerance(name))
+        session.calibrations[name] = fit_calibration(session.runs.get((name, "time"), ()))
 
 
 def _replace_disturbed(session: Session, spec: BenchmarkSpec, metric: str, tolerance: float) -> None:
-    """Measure again, under the same seed, what a stranger on the host disturbed; the second reading counts."""
+    """Measure again, under the same seed, what a stranger on the host disturbed, and keep that reading."""
     runs = session.runs.get((spec.id, metric), [])
     if spec.id in session.failures or not runs:
         return

@@ -25,16 +25,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.clock import SystemClock
 from bench.discovery import find_suites
-from bench.estimates import fit_calibration, process_value
+from bench.estimates import process_value
 from bench.executor import IsolatedExecutor, Task
 from bench.model import BenchmarkSpec, Calibration, Method, ProcessRun, Rule
+from bench.passes import Session, record_passes
 from bench.policy import is_calibratable
+from bench.progress import SilentProgress
 from bench.schedule import BaseSample, judge
+from bench.store.runs import MemoryRunLog
 
 HERE = Path(__file__).resolve().parent
-GROUP = 4
-PROCESSES = 20
+GROUP = 7
 SLOWDOWNS = (0.0, 0.15)
 TOLERANCE = 0.10
 
@@ -64,28 +67,38 @@ def suite(cpu: int) -> tuple[IsolatedExecutor, tuple[BenchmarkSpec, ...]]:
 
 
 def record(given: argparse.Namespace) -> None:
-    """Baselines in groups: the first passes of four, then their second passes, more than a minute later."""
+    """Baselines as ``baseline update`` records them, in groups: seven first passes, then their second passes.
+
+    So the two passes of a baseline are minutes apart, as the other first and second passes lie in between.
+    """
     executor, specs = suite(given.cpu)
     for first in range(0, given.bases, GROUP):
-        group = range(first, min(first + GROUP, given.bases))
-        runs: dict[tuple[str, int], list[ProcessRun]] = {
-            (s.function, base): [] for s in specs for base in group
+        bases = list(range(first, min(first + GROUP, given.bases)))
+        _record_nested(given, executor, {spec.id: spec for spec in specs}, bases)
+        print(f"{bases[-1] + 1} of {given.bases} baselines", flush=True)
+
+
+def _record_nested(
+    given: argparse.Namespace, executor: IsolatedExecutor, specs: dict[str, BenchmarkSpec], bases: list[int]
+) -> None:
+    if not bases:
+        time.sleep(60)
+        return
+    session = Session(executor, MemoryRunLog(), SystemClock(), SilentProgress(), math.inf)
+    rest = bases[1:]
+    record_passes(
+        session, specs, ["time"], lambda: _record_nested(given, executor, specs, rest), lambda _: TOLERANCE
+    )
+    for (name, _), own in session.estimates(lambda _: TOLERANCE).items():
+        row = {
+            "name": specs[name].function,
+            "base": bases[0],
+            "at": time.time(),
+            "sensitivity": own.calibration.sensitivity,
+            "reference_s": own.calibration.reference_s,
+            "logs": own.processes,
         }
-        for half in range(2):
-            for base in group:
-                for process in range(half * PROCESSES // 2, (half + 1) * PROCESSES // 2):
-                    for spec in specs:
-                        run = executor.measure(spec, Task("time", process))
-                        if isinstance(run, ProcessRun):
-                            runs[spec.function, base].append(run)
-        for (name, base), mine in runs.items():
-            fit = fit_calibration(mine)
-            row = {
-                "name": name, "base": base, "at": time.time(), "sensitivity": fit.sensitivity,
-                "reference_s": fit.reference_s, "logs": [process_value(run, fit) for run in mine],
-            }  # fmt: skip
-            _append(given.folder / "bases.jsonl", row)
-        print(f"{group.stop} of {given.bases} baselines", flush=True)
+        _append(given.folder / "bases.jsonl", row)
 
 
 def judge_all(given: argparse.Namespace) -> None:
