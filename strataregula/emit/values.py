@@ -41,7 +41,7 @@ Sections: TypeAlias = Iterable[tuple[str, Mapping[str, Any]]]
 
 Writer: TypeAlias = Callable[[Sections, TextIO], None]
 
-_UNPRINTABLE: Final = re.compile("[\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_UNPRINTABLE: Final = re.compile("[\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff]")
 
 _JSON_AS_IS: Final = frozenset({str, bool, type(None)})
 _YAML_AS_IS: Final = frozenset({str, float, bool, type(None), bytes, dt.date, dt.datetime})

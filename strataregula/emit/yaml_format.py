@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from itertools import starmap
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+import msgspec
 import yaml
 
 from strataregula.emit.values import Sections, converted, escaped, plain_yaml, sorted_set
@@ -19,8 +21,9 @@ __all__ = ["write_yaml"]
 _INDENT: Final = "  "
 _SIMPLE_KEY: Final = 120
 _ONE_LINE: Final = 2**31 - 1
-_PLAIN: Final = re.compile(r"[^\W\d_](?:[^\W_]|[ _./-])*")
-_BOOLEANS_OF_1_1: Final = frozenset({"y", "n", "Y", "N"})
+_PLAIN: Final = re.compile(r"[^\W\d_](?:[ ]?[\w./-])*")
+_WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+_WRITTEN_AS: Final = {True: "true", False: "false", None: "null"}
 
 
 class _Dumper(BaseDumper):
@@ -30,9 +33,13 @@ class _Dumper(BaseDumper):
         return True
 
 
+def _is_plain(text: str) -> bool:
+    """Tell whether every reader takes ``text`` without quotes for text."""
+    return _PLAIN.fullmatch(text) is not None and text.lower() not in _WORDS
+
+
 def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    plain = _PLAIN.fullmatch(text) is not None and text not in _BOOLEANS_OF_1_1
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if _is_plain(text) else '"')
 
 
 def _represent_set(dumper: _Dumper, members: frozenset[Any]) -> yaml.MappingNode:
@@ -55,16 +62,34 @@ def write_yaml(sections: Sections, file: TextIO) -> None:
         file.write(_header(name))
         if not entries:
             file.write(f"{_INDENT}{{}}\n")
-        for batch in converted(name, entries.items(), plain_yaml):
-            text = _dumped(batch).removesuffix("\n").replace("\n", f"\n{_INDENT}")
-            file.write(f"{_INDENT}{text}\n")
+        batches = converted(name, entries.items(), plain_yaml)
+        file.writelines(escaped("".join(starmap(_entry, batch.items()))) for batch in batches)
     if not written:
         file.write("{}\n")
 
 
 def _header(name: str) -> str:
-    scalar = _dumped(name).removesuffix("...\n").removesuffix("\n")
-    return f"{scalar}:\n" if len(scalar) <= _SIMPLE_KEY else f"? {scalar}\n:\n"
+    scalar = _text(name)
+    return escaped(f"{scalar}:\n" if len(scalar) <= _SIMPLE_KEY else f"? {scalar}\n:\n")
+
+
+def _entry(key: str, value: Any) -> str:
+    """Return the lines of one entry: by hand where that is one scalar, through PyYAML for the rest."""
+    kind = type(value)
+    if len(key) <= _SIMPLE_KEY:
+        if kind is int:
+            return f"{_INDENT}{_text(key)}: {value}\n"
+        if kind is str:
+            return f"{_INDENT}{_text(key)}: {_text(value)}\n"
+        if kind is bool or value is None:
+            return f"{_INDENT}{_text(key)}: {_WRITTEN_AS[value]}\n"
+    text = _dumped({key: value}).removesuffix("\n").replace("\n", f"\n{_INDENT}")
+    return f"{_INDENT}{text}\n"
+
+
+def _text(text: str) -> str:
+    """Return a scalar on one line; a JSON string is a double-quoted YAML scalar."""
+    return text if _is_plain(text) else msgspec.json.encode(text).decode()
 
 
 def _dumped(value: Any) -> str:
@@ -76,4 +101,4 @@ def _dumped(value: Any) -> str:
         default_flow_style=False,
         width=_ONE_LINE,
     )
-    return escaped(text)
+    return text
