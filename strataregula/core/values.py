@@ -14,7 +14,7 @@ __all__ = ["FrozenDict", "FrozenList", "checked_scalar", "same_value", "thaw"]
 
 MAX_DEPTH: Final = 100
 _SCALARS: Final = (
-    type(None), bool, int, float, str, bytes, dt.date, dt.datetime, dt.time, frozenset,
+    type(None), bool, int, float, str, bytes, dt.date, dt.datetime, dt.time,
 )  # fmt: skip
 
 
