@@ -16,14 +16,18 @@ if TYPE_CHECKING:
 
     from strataregula.core.compiled import CompiledConfig
     from strataregula.core.compiler import ConfigCompiler
+    from strataregula.core.matcher import PatternMatcher
     from strataregula.core.pattern import Pattern, parse_pattern
     from strataregula.core.pattern_expander import PatternExpander
     from strataregula.errors import (
         AmbiguousKey,
         CompilationError,
+        EmitError,
         MissingKey,
+        OutputError,
         PatternSyntaxError,
         StrataregulaError,
+        UsageError,
     )
     from strataregula.model import Diagnostic, Explanation
 
@@ -35,12 +39,16 @@ _HOMES = {
     "CompiledConfig": "strataregula.core.compiled",
     "ConfigCompiler": "strataregula.core.compiler",
     "Diagnostic": "strataregula.model",
+    "EmitError": "strataregula.errors",
     "Explanation": "strataregula.model",
     "MissingKey": "strataregula.errors",
+    "OutputError": "strataregula.errors",
     "Pattern": "strataregula.core.pattern",
     "PatternExpander": "strataregula.core.pattern_expander",
+    "PatternMatcher": "strataregula.core.matcher",
     "PatternSyntaxError": "strataregula.errors",
     "StrataregulaError": "strataregula.errors",
+    "UsageError": "strataregula.errors",
     "parse_pattern": "strataregula.core.pattern",
 }
 
@@ -50,12 +58,16 @@ __all__ = [
     "CompiledConfig",
     "ConfigCompiler",
     "Diagnostic",
+    "EmitError",
     "Explanation",
     "MissingKey",
+    "OutputError",
     "Pattern",
     "PatternExpander",
+    "PatternMatcher",
     "PatternSyntaxError",
     "StrataregulaError",
+    "UsageError",
     "__version__",
     "parse_pattern",
 ]

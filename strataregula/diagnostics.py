@@ -58,7 +58,10 @@ class DiagnosticLog:
         self._lines.pop(file, None)
 
     def report(self, code: str, message: str, place: Place, *, hint: str = "", width: int = 1) -> None:
-        """Add one problem; ``width`` is the number of characters to underline. Past the limit nothing is added."""
+        """Add one problem.
+
+        ``width`` is the number of characters to underline. Past the limit nothing is added.
+        """
         lenient = self.lenient and code in LENIENT_CODES
         severity = Severity.WARNING if lenient else Severity.ERROR
         kept = self._warnings if lenient else self._errors
@@ -69,7 +72,10 @@ class DiagnosticLog:
         kept.append(Diagnostic(code, message, place, severity, line, width, hint))
 
     def column_of(self, text: str, place: Place) -> int:
-        """Return the column where ``text`` begins at ``place``, after its quote if there is one; 0 when it is not there as it is."""
+        """Return the column where ``text`` begins at ``place``, after its quote if there is one.
+
+        0 when it is not there as it is.
+        """
         line = self._line(place)
         start = place.column - 1
         if line.startswith(text, start):

@@ -93,7 +93,10 @@ class CompiledConfig(Mapping[str, Any]):
         return MissingKey(key)
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Return the value of ``key``, ``default`` when no section holds it; raise `AmbiguousKey` when several do."""
+        """Return the value of ``key``, ``default`` when no section holds it.
+
+        Raise `AmbiguousKey` when several do.
+        """
         if key in self._ambiguous:
             raise AmbiguousKey(key, self._ambiguous[key])
         return self._union.get(key, default)
@@ -135,14 +138,19 @@ class CompiledConfig(Mapping[str, Any]):
         return MappingProxyType(self._sections)
 
     def section(self, name: str) -> Mapping[str, Any]:
-        """Return the read-only mapping of one section; raise `MissingKey` with near names for an unknown one."""
+        """Return the read-only mapping of one section.
+
+        Raise `MissingKey` with near names for an unknown one.
+        """
         found = self._sections.get(name)
         if found is None:
             raise MissingKey(name, closest(name, self._sections))
         return found
 
     def explain(self, key: str, section: str | None = None) -> Explanation:
-        """Say which rule gave ``key`` its value, or why it has none; nothing is stored for this, rules are matched again.
+        """Say which rule gave ``key`` its value, or why it has none.
+
+        Nothing is stored for this, rules are matched again.
 
         Raise `AmbiguousKey` when several sections hold the key and ``section`` names none of them.
         """
@@ -189,7 +197,9 @@ class CompiledConfig(Mapping[str, Any]):
         return closest(key, kept) or closest(key, self)
 
     def match(self, pattern: str) -> tuple[Entry, ...]:
-        """Return the entries whose keys match ``pattern``, section by section; captures range over the domains.
+        """Return the entries whose keys match ``pattern``, section by section.
+
+        Captures range over the domains.
 
         Raise `UsageError` for a pattern that does not parse, names an unknown domain or begins with ``!``.
         """

@@ -1,4 +1,4 @@
-"""The compiler on one screen: sources to documents, to rules, to a plan, to keys, to a compiled configuration."""
+"""The compiler on one screen: sources, documents, rules, plan, keys, compiled configuration."""
 
 from __future__ import annotations
 
@@ -52,7 +52,10 @@ class ConfigCompiler:
 
 
 def _fingerprint(documents: Iterable[Document], *, strict: bool) -> str:
-    """Return the SHA-256 of the options and of every content with its layer and kind; names and times take no part."""
+    """Return the SHA-256 of the options and of every content with its layer and kind.
+
+    Names and times take no part.
+    """
     digest = hashlib.sha256(_FORMAT + (b"strict" if strict else b"lenient"))
     for document in documents:
         kind = document.name.rpartition(".")[2] if not document.name.startswith("<") else "mapping"

@@ -104,7 +104,10 @@ class Coverage:
 
 
 class _FieldTest:
-    """Tests one segment: fixed text, a lone slot, a glob, or a mixture whose slots are tried value by value."""
+    """Tests one segment.
+
+    Fixed text, a lone slot, a glob, or a mixture whose slots are tried value by value.
+    """
 
     __slots__ = ("_fixed", "_globs", "_slot", "_table", "_values")
 

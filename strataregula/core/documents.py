@@ -34,7 +34,7 @@ Source: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any]"
 
 
 class Document(NamedTuple):
-    """One parsed file or mapping: its layer, its name for messages, its content, and what the fingerprint hashes."""
+    """One parsed file or mapping; ``content`` is what the fingerprint hashes."""
 
     layer: Layer
     name: str
@@ -46,7 +46,7 @@ class Files(Protocol):
     """The edge to the file system."""
 
     def children(self, path: str) -> list[str] | None:
-        """Return the paths directly in a folder in the order of their names, or None when ``path`` is no folder."""
+        """Return the paths directly in a folder, sorted, or None when ``path`` is no folder."""
 
     def read(self, path: str, limit: int) -> bytes:
         """Return at most ``limit`` bytes of a file; raise `OSError`."""
@@ -86,7 +86,9 @@ class MemoryFiles:
 
 
 def read_sources(sources: tuple[Source, ...], log: DiagnosticLog, files: Files) -> list[Document]:
-    """Read every source, base first; problems go to ``log`` and the documents that could be read are returned.
+    """Read every source, base first.
+
+    Problems go to ``log`` and the documents that could be read are returned.
 
     Raise `TypeError` for a source that is neither a path nor a mapping.
     """

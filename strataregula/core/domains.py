@@ -22,7 +22,10 @@ __all__ = ["EMPTY_DOMAINS", "DomainSet", "Relation", "check_parents", "read_doma
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """Values that belong together: ``rows`` are different tuples, one text for each of ``names``, in the order of the source."""
+    """Values that belong together.
+
+    ``rows`` are different tuples, one text for each of ``names``, in the order of the source.
+    """
 
     names: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -151,7 +154,10 @@ def check_parents(domains: DomainSet, log: DiagnosticLog) -> None:
 
 
 def read_domains(node: Node, file: str, log: DiagnosticLog) -> list[Domain]:
-    """Read the value of ``domains:``; problems go to ``log`` and the domains that could be read are returned."""
+    """Read the value of ``domains:``.
+
+    Problems go to ``log`` and the domains that could be read are returned.
+    """
     if not isinstance(node, MapNode):
         hint = "write domains: {name: [value, ...]}"
         log.report(

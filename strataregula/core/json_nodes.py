@@ -32,7 +32,10 @@ class _JsonError(Exception):
 
 
 def read_json(text: str, file: str, log: DiagnosticLog) -> Node | None:
-    """Parse ``text``; report problems to ``log`` as diagnostics of ``file`` and return None after a fatal one."""
+    """Parse ``text``.
+
+    Report problems to ``log`` as diagnostics of ``file`` and return None after a fatal one.
+    """
     scanner = _Scanner(text, file, log)
     try:
         return scanner.document()

@@ -1,4 +1,4 @@
-"""Documents to rules: the reserved names, the long form of a rule, layers and what one layer takes from those below it.
+"""Documents to rules: reserved names, the long form of a rule, and how layers add up.
 
 A domain defined again in a later layer replaces the earlier one; shapes add up; the rules of all layers
 stay, ordered by layer.
@@ -31,7 +31,7 @@ _MAX_PRIORITY: Final = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """What all documents say together: rules in the order of the sources, section names, domains and shapes."""
+    """What all documents say together, in the order of the sources."""
 
     rules: tuple[Rule, ...]
     sections: tuple[str, ...]
@@ -296,7 +296,7 @@ class _LongForm:
 
 
 def report_syntax(error: PatternSyntaxError, place: Place, log: DiagnosticLog) -> None:
-    """Report a pattern's syntax error at the characters at fault, as far as they stand in the source as they are."""
+    """Report a pattern's syntax error, at the characters at fault where the source has them as they are."""
     start, end = error.span
     column = log.column_of(error.source, place)
     if column:

@@ -1,4 +1,4 @@
-"""Ready-made domains that a document asks for by name (``use: [jp-prefectures]``); none is ever there by itself."""
+"""Ready-made domains that a document asks for by name; none is ever there by itself."""
 
 from __future__ import annotations
 
@@ -36,4 +36,4 @@ def _hierarchy(name: str, parent: str, groups: Mapping[str, str], pack: str) -> 
 PACKS: Final[Mapping[str, tuple[Domain, ...]]] = MappingProxyType(
     {"jp-prefectures": (_hierarchy("prefecture", "region", _JP_REGIONS, "jp-prefectures"),)}
 )
-"""``jp-prefectures``: the 47 prefectures of Japan as ``{prefecture}`` by the eight usual regions as ``{prefecture.region}``."""
+"""``jp-prefectures``: the 47 of Japan as ``{prefecture}``, the eight regions as ``{prefecture.region}``."""

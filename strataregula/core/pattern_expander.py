@@ -1,4 +1,4 @@
-"""A plan to keys: all at once into a dict (`expand`), or one after the other in constant memory (`PatternExpander`).
+"""A plan to keys: at once into a dict (`expand`), or one by one in constant memory (`PatternExpander`).
 
 Both agree on the order (the first rule that makes a key decides its place) and on precedence.
 """
@@ -38,8 +38,8 @@ _EMPTY_SEGMENTS: Final = ("..", "\n.", ".\n", "\n!", "\n\n")
 def expand(plan: Plan, log: DiagnosticLog | None = None) -> dict[str, dict[str, Any]]:
     """Expand every section of a plan into a dict of its keys.
 
-    Problems that only the keys show (conflicts, rules that select nothing) go to ``log``; without one they are raised together as
-    a `CompilationError`.
+    Problems that only the keys show (conflicts, rules that select nothing) go to ``log``; without one they
+    are raised together as a `CompilationError`.
     """
     collected = log if log is not None else DiagnosticLog()
     sections = {section.name: expand_section(section, collected) for section in plan.sections}
@@ -49,7 +49,10 @@ def expand(plan: Plan, log: DiagnosticLog | None = None) -> dict[str, dict[str, 
 
 
 def expand_section(section: SectionPlan, log: DiagnosticLog) -> dict[str, Any]:
-    """Expand one section; a second pass in the order of precedence is made only when rules overlap or select."""
+    """Expand one section.
+
+    A second pass in the order of precedence is made only when rules overlap or select.
+    """
     entries: dict[str, Any] = {}
     _make(section.rules, entries)
     if len(entries) == section.count and not section.selects:
@@ -60,7 +63,8 @@ def expand_section(section: SectionPlan, log: DiagnosticLog) -> dict[str, Any]:
 def _make(rules: Iterable[PlannedRule], into: dict[str, Any]) -> None:
     """Set every key that the rules make, later ones over earlier ones.
 
-    Two concatenated texts are the fastest key in CPython, hence one loop for each place that the shared table can have.
+    Two concatenated texts are the fastest key in CPython, hence one loop for each place that the shared
+    table can have.
     """
     for planned in rules:
         value = planned.rule.value
@@ -106,7 +110,7 @@ class RuleCoverage:
         return found
 
     def agreeing(self, segments: tuple[str, ...]) -> tuple[int, int]:
-        """Say how near the rule comes to a key: the segments that fit, and those of them that are fixed text."""
+        """Say how near the rule comes to a key: segments that fit, and how many of them are fixed text."""
         return self._test.agreeing(segments)
 
 
@@ -144,7 +148,7 @@ class _Resolution:
         return result
 
     def group(self, rules: list[PlannedRule]) -> dict[str, Any]:
-        """Return the keys of rules of equal precedence, the later one winning, and note where they disagree."""
+        """Return the keys of rules of equal precedence, the later one winning; note where they disagree."""
         entries: dict[str, Any] = {}
         total = 0
         parts: list[dict[str, Any]] = []
@@ -165,7 +169,10 @@ class _Resolution:
         part.update(dict.fromkeys(self.selected(planned), planned.rule.value))
         if not part:
             hint = "give its wildcards a domain with a shape or a capture, or check the spelling"
-            message = f"the rule {planned.rule.pattern!r} ends with no key: no other rule of {self.section.name!r} makes one"
+            message = (
+                f"the rule {planned.rule.pattern!r} ends with no key: "
+                f"no other rule of {self.section.name!r} makes one"
+            )
             self.log.report(
                 "no-keys", message, planned.rule.place, hint=hint, width=len(planned.rule.pattern)
             )
@@ -244,7 +251,10 @@ class PatternExpander:
         log.raise_if_errors()
 
     def plan(self, patterns: Mapping[str, Any]) -> Plan:
-        """Plan the patterns as one section called ``patterns``; raise `CompilationError` with every problem."""
+        """Plan the patterns as one section called ``patterns``.
+
+        Raise `CompilationError` with every problem.
+        """
         log = DiagnosticLog()
         plan = self._plan(patterns, log)
         log.raise_if_errors()
@@ -256,7 +266,7 @@ class PatternExpander:
         )
 
     def expand_pattern_stream(self, patterns: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        """Yield ``(key, value)`` for every key that ``patterns`` make, each key once, with the value of the rule that wins.
+        """Yield ``(key, value)`` for every key that ``patterns`` make, once, with the value that wins.
 
         Problems are raised as one `CompilationError` before the first key. Keys come rule by rule; values
         are immutable.
@@ -275,7 +285,7 @@ class PatternExpander:
 
 
 def _all_literal(patterns: Mapping[str, Any]) -> bool:
-    """Tell whether every text is a key as it stands and every value a scalar, without parsing any: one scan a chunk."""
+    """Tell whether every text is a key as it stands and every value a scalar, without parsing any."""
     texts, values = iter(patterns), iter(patterns.values())
     while chunk := list(islice(texts, _CHUNK)):
         if not _SCALARS.issuperset(map(type, islice(values, _CHUNK))):
@@ -292,7 +302,10 @@ def _all_literal(patterns: Mapping[str, Any]) -> bool:
 
 
 class _Stream:
-    """One section as a stream: every key is given by the first rule that makes it, with the value of the rule that wins."""
+    """One section as a stream.
+
+    Every key is given by the first rule that makes it, with the value of the rule that wins.
+    """
 
     def __init__(self, section: SectionPlan) -> None:
         self.rules = section.rules

@@ -50,7 +50,10 @@ class _Filter(NamedTuple):
 
 
 class Resolver:
-    """Binds patterns to one set of domains and shapes; remembers factors, so that equal ones are the same object."""
+    """Binds patterns to one set of domains and shapes.
+
+    Remembers factors, so that equal ones are the same object.
+    """
 
     def __init__(
         self, domains: DomainSet, shapes: Sequence[Pattern] = (), *, max_keys: int = MAX_KEYS_PER_RULE
@@ -258,7 +261,10 @@ class _Binding:
         return BindError("undefined-capture", f"the pattern knows no {name!r} to test", hint)
 
     def apply(self, item: _Filter) -> None:
-        """Drop the rows that a filter refuses; one on a column that no capture of the pattern touches says nothing."""
+        """Drop the rows that a filter refuses.
+
+        One on a column that no capture of the pattern touches says nothing.
+        """
         root, column = self.filter_home(item.name)
         if not root:
             return

@@ -1,6 +1,9 @@
-"""The common rules bound straight from their text: segments that are literal, a lone ``*`` or a lone ``{name}``.
+"""The common rules bound straight from their text.
 
-It gives exactly what parsing and `Resolver.bind` give, several times faster, or None for a rule that is not so simple.
+Segments that are literal, a lone ``*`` or a lone ``{name}``.
+
+It gives exactly what parsing and `Resolver.bind` give, several times faster, or None for a rule that is not
+so simple.
 """
 
 from __future__ import annotations
@@ -35,7 +38,10 @@ class SimpleRules:
         self._tables = SharedTables()
 
     def bind(self, text: str) -> tuple[Template, Specificity, int] | None:
-        """Return template, specificity and number of keys of a simple rule, None when the general way has to decide."""
+        """Return template, specificity and number of keys of a simple rule.
+
+        None when the general way has to decide.
+        """
         dots = text.count(".")
         if _SIMPLE.fullmatch(text) is None or dots >= MAX_SEGMENTS or len(text) > MAX_LENGTH:
             return None
@@ -74,7 +80,10 @@ class SimpleRules:
         return factor
 
     def _names(self, segments: list[str]) -> list[str]:
-        """Return the name of each wildcard; the empty name, which no domain has, where no single shape lends one."""
+        """Return the name of each wildcard.
+
+        The empty name, which no domain has, where no single shape lends one.
+        """
         found: list[str] | None = None
         for shape in self._shapes.get(len(segments), ()):
             names = _lent(segments, shape)
@@ -87,7 +96,10 @@ class SimpleRules:
 
 
 def _simple_shapes(resolver: Resolver) -> dict[int, list[_Shape]]:
-    """Return the shapes by their number of segments; one that is not simple stands there twice, so that it never decides."""
+    """Return the shapes by their number of segments.
+
+    One that is not simple stands there twice, so that it never decides.
+    """
     shapes: dict[int, list[_Shape]] = {}
     for shape in resolver.shapes:
         fields = [_shape_field(segment, resolver) for segment in shape.segments]
@@ -110,7 +122,10 @@ def _shape_field(segment: Segment, resolver: Resolver) -> tuple[str, frozenset[s
 
 
 def _lent(segments: list[str], shape: _Shape) -> list[str] | None:
-    """Return the name of each wildcard where every literal is what the shape has there, None where the shape does not fit."""
+    """Return the name of each wildcard where every literal is what the shape has there.
+
+    None where the shape does not fit.
+    """
     names = []
     for segment, (name, values) in zip(segments, shape):  # noqa: B905 - equal lengths, and this is the hottest loop
         if segment in values:

@@ -37,7 +37,8 @@ Field: TypeAlias = "tuple[Piece, ...]"
 class Factor:
     """The bindings of captures that belong together: one text for each name, each row once.
 
-    The name of an alternation is empty; ``values`` is the first column. ``plain`` tells that every text may stand in a key without quotes.
+    The name of an alternation is empty; ``values`` is the first column. ``plain`` tells that every text may
+    stand in a key without quotes.
     """
 
     names: tuple[str, ...]
@@ -58,7 +59,9 @@ Block: TypeAlias = tuple[str, tuple[str, ...], str]
 
 
 class SharedTables:
-    """Concatenations that several rules share: the values of a factor with the text behind them, or before them.
+    """Concatenations that several rules share.
+
+    The values of a factor with the text behind them, or before them.
 
     A table is built when it is needed for the second time; until then the parts of a `Block` stay apart.
     """
@@ -95,9 +98,9 @@ class SharedTables:
 class Template(NamedTuple):
     """A pattern bound to its domains; a named tuple because every rule of every compilation makes one.
 
-    A template that makes keys by plain concatenation is ``texts`` (dots included) around ``slots``; ``run`` is its only block when
-    there is one slot. One that ``selects`` among the keys of other rules, or that has to quote segments, is ``written`` field by
-    field instead.
+    A template that makes keys by plain concatenation is ``texts`` (dots included) around ``slots``; ``run``
+    is its only block when there is one slot. One that ``selects`` among the keys of other rules, or that
+    has to quote segments, is ``written`` field by field instead.
     """
 
     texts: tuple[str, ...]
@@ -137,7 +140,10 @@ class Template(NamedTuple):
         return 0 if self.selects else prod([len(factor.rows) for factor in self.factors])
 
     def blocks(self) -> Iterable[Block]:
-        """Return the keys in runs, in the order of the domains, the last slot running fastest; constant memory."""
+        """Return the keys in runs, in the order of the domains, the last slot running fastest.
+
+        Constant memory.
+        """
         if self.run is not None:
             return (self.run,)
         slots, factors = self.slots, self.factors

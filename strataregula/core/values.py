@@ -1,4 +1,6 @@
-"""Values of a configuration: checked, immutable, compared without confusing ``1``, ``1.0``, ``True`` and ``"1"``.
+"""Values of a configuration.
+
+Checked, immutable, compared without confusing ``1``, ``1.0``, ``True`` and ``"1"``.
 
 Lists and mappings stay lists and mappings (so that they compare, print and encode as usual) but every
 method that changes them raises.
@@ -76,7 +78,10 @@ class FrozenList(list[Any]):
 
 
 def checked_scalar(value: Any) -> Any:
-    """Return a value without parts as it is, a set as a frozen set of such values; raise `TypeError` for other types."""
+    """Return a value without parts as it is, a set as a frozen set of such values.
+
+    Raise `TypeError` for other types.
+    """
     if isinstance(value, _SCALARS):
         return value
     if isinstance(value, set | frozenset):
@@ -96,7 +101,10 @@ def thaw(value: Any) -> Any:
 
 
 def same_value(first: Any, second: Any) -> bool:
-    """Tell whether two frozen values are the same, type for type; NaN is the same as NaN, the order of keys does not count."""
+    """Tell whether two frozen values are the same, type for type.
+
+    NaN is the same as NaN, the order of keys does not count.
+    """
     if type(first) is not type(second):
         return False
     if isinstance(first, dict):

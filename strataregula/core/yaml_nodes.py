@@ -38,7 +38,10 @@ class _YamlError(Exception):
 
 
 def read_yaml(text: str, file: str, log: DiagnosticLog) -> Node | None:
-    """Parse one document; report problems to ``log`` as diagnostics of ``file`` and return None after a fatal one."""
+    """Parse one document.
+
+    Report problems to ``log`` as diagnostics of ``file`` and return None after a fatal one.
+    """
     try:
         _check_depth(text)
         root = _compose(text)
@@ -56,7 +59,10 @@ def read_yaml(text: str, file: str, log: DiagnosticLog) -> Node | None:
 
 
 def _check_depth(text: str) -> None:
-    """Refuse deep nesting before composing: the C composer recurses and would overflow the stack of the process."""
+    """Refuse deep nesting before composing.
+
+    The C composer recurses and would overflow the stack of the process.
+    """
     if text.count("[") + text.count("{") < _RISKY_OPENERS and not _RISKY_INDENT.search(text):
         return
     depth = 0
@@ -118,7 +124,10 @@ class _Made(NamedTuple):
 
 
 class _Converter:
-    """Turns PyYAML's nodes into ours; keeps the size of every anchored node so that aliases cannot explode."""
+    """Turns PyYAML's nodes into ours.
+
+    Keeps the size of every anchored node so that aliases cannot explode.
+    """
 
     def __init__(self, file: str, log: DiagnosticLog) -> None:
         self.file, self.log = file, log
