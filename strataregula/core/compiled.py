@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
 from strataregula.core.coverage import Coverage, RuleIndex
+from strataregula.core.expansion import RuleCoverage, covering
 from strataregula.core.pattern import parse_key, parse_pattern
-from strataregula.core.pattern_expander import RuleCoverage, covering
 from strataregula.core.planner import Plan, PlannedRule, SectionPlan
 from strataregula.core.resolver import BindError, Resolver
 from strataregula.core.templates import Slot

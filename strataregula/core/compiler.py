@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from strataregula.core.compiled import CompiledConfig
 from strataregula.core.documents import Document, Files, Source, SystemFiles, read_sources
+from strataregula.core.expansion import expand
 from strataregula.core.layers import read_layers
-from strataregula.core.pattern_expander import expand
 from strataregula.core.planner import plan_rules
 from strataregula.core.resolver import Resolver
 from strataregula.diagnostics import DiagnosticLog

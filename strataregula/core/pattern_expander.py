@@ -7,222 +7,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, groupby, islice
-from typing import Any, Final, NamedTuple
+from itertools import chain, islice
+from typing import Any, Final
 
-from strataregula.core.coverage import Coverage, RuleIndex
+from strataregula.core.coverage import RuleIndex
+from strataregula.core.expansion import RuleCoverage, expand, kept_keys, rank, report_conflict
 from strataregula.core.pattern import MAX_SEGMENTS, parse_key
-from strataregula.core.planner import (
-    MAX_KEYS,
-    Plan,
-    PlannedRule,
-    SectionPlan,
-    make_resolver,
-    plan_rules,
-    rules_of,
-)
+from strataregula.core.planner import MAX_KEYS, Plan, SectionPlan, make_resolver, plan_rules, rules_of
 from strataregula.core.resolver import MAX_KEYS_PER_RULE
 from strataregula.core.values import same_value
 from strataregula.diagnostics import DiagnosticLog
 from strataregula.errors import UsageError
 from strataregula.model import REMOVED
 
-__all__ = ["PatternExpander", "RuleCoverage", "covering", "expand", "expand_section"]
+__all__ = ["PatternExpander", "expand"]
 
 _CHUNK: Final = 1_024
 _SCALARS: Final = frozenset({str, int, float, bool, type(None), bytes})
 _META: Final = re.compile(r'[*?\[\]{}\\"]')
 _EMPTY_SEGMENTS: Final = ("..", "\n.", ".\n", "\n!", "\n\n")
-
-
-def expand(plan: Plan, log: DiagnosticLog | None = None) -> dict[str, dict[str, Any]]:
-    """Expand every section of a plan into a dict of its keys.
-
-    Problems that only the keys show (conflicts, rules that select nothing) go to ``log``; without one they
-    are raised together as a `CompilationError`.
-    """
-    collected = log if log is not None else DiagnosticLog()
-    sections = {section.name: expand_section(section, collected) for section in plan.sections}
-    if log is None:
-        collected.raise_if_errors()
-    return sections
-
-
-def expand_section(section: SectionPlan, log: DiagnosticLog) -> dict[str, Any]:
-    """Expand one section.
-
-    A second pass in the order of precedence is made only when rules overlap or select.
-    """
-    entries: dict[str, Any] = {}
-    _make(section.rules, entries)
-    if len(entries) == section.count and not section.selects:
-        return entries
-    return _Resolution(section, entries, log).entries()
-
-
-def _make(rules: Iterable[PlannedRule], into: dict[str, Any]) -> None:
-    """Set every key that the rules make, later ones over earlier ones.
-
-    Two concatenated texts are the fastest key in CPython, hence one loop for each place that the shared
-    table can have.
-    """
-    for planned in rules:
-        value = planned.rule.value
-        if planned.excluded:
-            into.update(dict.fromkeys(_kept_keys(planned), value))
-            continue
-        run = planned.template.run
-        for prefix, middles, suffix in (run,) if run else planned.template.blocks():
-            if not suffix:
-                for middle in middles:
-                    into[prefix + middle] = value
-            elif not prefix:
-                for middle in middles:
-                    into[middle + suffix] = value
-            else:
-                for middle in middles:
-                    into[f"{prefix}{middle}{suffix}"] = value
-
-
-def _kept_keys(planned: PlannedRule) -> Iterator[str]:
-    tests = tuple(map(Coverage, planned.excluded))
-    for key in planned.template.iter_keys():
-        segments = parse_key(key)
-        if not any(test.bindings(segments) is not None for test in tests):
-            yield key
-
-
-class RuleCoverage:
-    """Tests whether a planned rule, its exceptions considered, covers a key."""
-
-    __slots__ = ("_excluded", "_test", "planned")
-
-    def __init__(self, planned: PlannedRule) -> None:
-        self.planned = planned
-        self._test = Coverage(planned.template)
-        self._excluded = tuple(map(Coverage, planned.excluded))
-
-    def bindings(self, segments: tuple[str, ...]) -> Mapping[str, str] | None:
-        """Return the bindings of the rule's captures, None when it does not cover the key."""
-        found = self._test.bindings(segments)
-        if found is None or any(test.bindings(segments) is not None for test in self._excluded):
-            return None
-        return found
-
-    def agreeing(self, segments: tuple[str, ...]) -> tuple[int, int]:
-        """Say how near the rule comes to a key: segments that fit, and how many of them are fixed text."""
-        return self._test.agreeing(segments)
-
-
-def _rank(planned: PlannedRule) -> tuple[tuple[int, int, tuple[int, ...]], int]:
-    return planned.precedence, planned.rule.order
-
-
-class _Conflict(NamedTuple):
-    first: PlannedRule
-    second: PlannedRule
-
-
-class _Resolution:
-    """The second pass over one section: precedence decides, equals with different values are conflicts."""
-
-    def __init__(self, section: SectionPlan, made: dict[str, Any], log: DiagnosticLog) -> None:
-        self.section, self.made, self.log = section, made, log
-        self.conflicts: dict[str, _Conflict] = {}
-        self.segments: dict[int, list[tuple[str, tuple[str, ...]]]] | None = None
-
-    def entries(self) -> dict[str, Any]:
-        result = self.made
-        for _, group in groupby(
-            sorted(self.section.rules, key=_rank), key=lambda planned: planned.precedence
-        ):
-            rules = list(group)
-            entries = self.group(rules)
-            for key in self.conflicts.keys() & entries.keys():
-                if self.conflicts[key].first.precedence != rules[0].precedence:
-                    del self.conflicts[key]
-            result.update(entries)
-        self.report()
-        if any(planned.rule.value is REMOVED for planned in self.section.rules):
-            return {key: value for key, value in result.items() if value is not REMOVED}
-        return result
-
-    def group(self, rules: list[PlannedRule]) -> dict[str, Any]:
-        """Return the keys of rules of equal precedence, the later one winning; note where they disagree."""
-        entries: dict[str, Any] = {}
-        total = 0
-        parts: list[dict[str, Any]] = []
-        for planned in rules:
-            part: dict[str, Any] = {}
-            self.fill(planned, part)
-            parts.append(part)
-            total += len(part)
-            entries.update(part)
-        if len(entries) < total:
-            self.compare(rules, parts)
-        return entries
-
-    def fill(self, planned: PlannedRule, part: dict[str, Any]) -> None:
-        if not planned.template.selects:
-            _make((planned,), part)
-            return
-        part.update(dict.fromkeys(self.selected(planned), planned.rule.value))
-        if not part:
-            hint = "give its wildcards a domain with a shape or a capture, or check the spelling"
-            message = (
-                f"the rule {planned.rule.pattern!r} ends with no key: "
-                f"no other rule of {self.section.name!r} makes one"
-            )
-            self.log.report(
-                "no-keys", message, planned.rule.place, hint=hint, width=len(planned.rule.pattern)
-            )
-
-    def selected(self, planned: PlannedRule) -> list[str]:
-        test = RuleCoverage(planned)
-        if all(planned.template.fields):
-            candidates = self.by_length().get(len(planned.template.fields), [])
-        else:
-            candidates = [pair for pairs in self.by_length().values() for pair in pairs]
-        return [key for key, segments in candidates if test.bindings(segments) is not None]
-
-    def by_length(self) -> dict[int, list[tuple[str, tuple[str, ...]]]]:
-        if self.segments is None:
-            self.segments = {}
-            for key in self.made:
-                segments = parse_key(key)
-                self.segments.setdefault(len(segments), []).append((key, segments))
-        return self.segments
-
-    def compare(self, rules: list[PlannedRule], parts: list[dict[str, Any]]) -> None:
-        owners: dict[str, PlannedRule] = {}
-        for planned, part in zip(rules, parts, strict=True):
-            for key in part:
-                owner = owners.setdefault(key, planned)
-                if owner is not planned and not same_value(owner.rule.value, planned.rule.value):
-                    self.conflicts[key] = _Conflict(owner, planned)
-
-    def report(self) -> None:
-        by_pair: dict[tuple[int, int], list[str]] = {}
-        pairs: dict[tuple[int, int], _Conflict] = {}
-        for key, conflict in self.conflicts.items():
-            numbers = conflict.first.rule.order, conflict.second.rule.order
-            by_pair.setdefault(numbers, []).append(key)
-            pairs[numbers] = conflict
-        for numbers, keys in by_pair.items():
-            report_conflict(pairs[numbers].first, pairs[numbers].second, keys[0], len(keys), self.log)
-
-
-def report_conflict(
-    first: PlannedRule, second: PlannedRule, key: str, count: int, log: DiagnosticLog
-) -> None:
-    """Report that two rules of equal precedence give ``key`` (and ``count - 1`` more) different values."""
-    more = f" and {count - 1:,} more keys" if count > 1 else ""
-    message = (
-        f"conflict at {key!r}{more}: {second.rule.value!r} here, {first.rule.value!r} at {first.rule.place} "
-        f"from {first.rule.pattern!r}, with equal precedence"
-    )
-    hint = "give one of them a priority, or make its pattern more specific"
-    log.report("conflict", message, second.rule.place, hint=hint, width=len(second.rule.pattern))
 
 
 class PatternExpander:
@@ -339,13 +142,13 @@ class _Stream:
 
     def contested(self, number: int, rivals: list[int]) -> Iterator[tuple[str, Any]]:
         planned = self.rules[number]
-        keys = _kept_keys(planned) if planned.excluded else planned.template.iter_keys()
+        keys = kept_keys(planned) if planned.excluded else planned.template.iter_keys()
         for key in keys:
             segments = parse_key(key)
             covering = [rival for rival in rivals if self.test(rival).bindings(segments) is not None]
             if any(rival < number and not self.rules[rival].template.selects for rival in covering):
                 continue
-            winner = max((self.rules[rival] for rival in (number, *covering)), key=_rank)
+            winner = max((self.rules[rival] for rival in (number, *covering)), key=rank)
             if winner.rule.value is not REMOVED:
                 yield key, winner.rule.value
 
@@ -389,11 +192,3 @@ class _Stream:
             made = self.rules[min(makers, key=lambda at: self.rules[at].size)].template.iter_keys()
         tests = self.test(number), self.test(rival)
         return (key for key in made if all(test.bindings(parse_key(key)) is not None for test in tests))
-
-
-def covering(
-    rules: Iterable[RuleCoverage], segments: tuple[str, ...]
-) -> list[tuple[PlannedRule, Mapping[str, str]]]:
-    """Return the rules that cover a key with their bindings, the winner first."""
-    found = [(test.planned, bindings) for test in rules if (bindings := test.bindings(segments)) is not None]
-    return sorted(found, key=lambda pair: _rank(pair[0]), reverse=True)

@@ -201,11 +201,11 @@ class _Binding:
         return BindError("undefined-domain", f"no domain is called {part.name!r}", hint)
 
     def pin(self, name: str, literal: str) -> None:
-        """Let a literal at the place of a shape's capture fix that column for the captures that correlate with it."""
+        """Let a literal at the place of a shape's capture fix that column for what correlates with it."""
         self.filters.append(_Filter(name, ((Literal(literal),),)))
 
     def correlate(self) -> None:
-        """Unite the bare name of a parent with the hierarchies of the same pattern that have it as a column."""
+        """Unite the bare name of a parent with the hierarchies of the pattern that have it as a column."""
         for name, (root, _) in list(self.homes.items()):
             if "." in name or root != name:
                 continue

@@ -1,6 +1,4 @@
-"""The common rules bound straight from their text.
-
-Segments that are literal, a lone ``*`` or a lone ``{name}``.
+"""The common rules bound straight from their text: segments literal, a lone ``*`` or a lone ``{name}``.
 
 It gives exactly what parsing and `Resolver.bind` give, several times faster, or None for a rule that is not
 so simple.
@@ -60,7 +58,7 @@ class SimpleRules:
         return Template(texts, _SLOTS[len(names)], factors, run), specificity, size
 
     def _bound(self, names: list[str]) -> tuple[tuple[Factor, ...], int]:
-        """Return the factors of independent names and their product, 0 for what the general way has to decide."""
+        """Return the factors of independent names and their product, 0 for what is not so simple."""
         factors = []
         size = 1
         for name in names:
@@ -80,10 +78,7 @@ class SimpleRules:
         return factor
 
     def _names(self, segments: list[str]) -> list[str]:
-        """Return the name of each wildcard.
-
-        The empty name, which no domain has, where no single shape lends one.
-        """
+        """Return the name of each wildcard; the empty one, which no domain has, where no shape decides."""
         found: list[str] | None = None
         for shape in self._shapes.get(len(segments), ()):
             names = _lent(segments, shape)
@@ -122,10 +117,7 @@ def _shape_field(segment: Segment, resolver: Resolver) -> tuple[str, frozenset[s
 
 
 def _lent(segments: list[str], shape: _Shape) -> list[str] | None:
-    """Return the name of each wildcard where every literal is what the shape has there.
-
-    None where the shape does not fit.
-    """
+    """Return the name of each wildcard, None where some segment does not fit the shape."""
     names = []
     for segment, (name, values) in zip(segments, shape):  # noqa: B905 - equal lengths, and this is the hottest loop
         if segment in values:
