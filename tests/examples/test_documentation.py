@@ -56,11 +56,14 @@ def commands_of(block):
     return found
 
 
-def run_python(text):
-    parser = doctest.DocTestParser()
+def run_python(text, names):
+    """Run one session; ``names`` carries what it defines to the next of the same document."""
+    session = doctest.DocTestParser().get_doctest(text, names, "session", None, 0)
+    told = []
     runner = doctest.DocTestRunner(verbose=False)
-    runner.run(parser.get_doctest(text, {}, "session", None, 0), out=lambda _text: None)
-    assert runner.failures == 0, text
+    runner.run(session, out=told.append, clear_globs=False)
+    names.update(session.globs)
+    assert runner.failures == 0, "".join(told)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -70,7 +73,7 @@ def test_the_document_says_what_happens(document, request, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     session = Session(capsys)
     text = document.read_text(encoding="utf-8")
-    consoles = 0
+    consoles, names = 0, {}
 
     def run(found):
         nonlocal consoles
@@ -79,7 +82,7 @@ def test_the_document_says_what_happens(document, request, tmp_path, monkeypatch
             consoles += 1
             body = session.transcript(body)
         elif kind == "python":
-            run_python(body)
+            run_python(body, names)
         elif name := re.match(r"# file: (\S+)\n", body):
             (tmp_path / name[1]).write_text(body, encoding="utf-8")
         return f"```{kind}\n{body}```"
