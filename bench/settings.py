@@ -20,8 +20,9 @@ from bench.selection import parse_expression
 
 FILE_NAME = "pyproject.toml"
 ENVIRONMENT_PREFIX = "BENCH_GUARD_"
-METRICS = ("time", "p95", "p99", "peak", "retained", "rss", "gc", "instructions", "growth")
+METRICS = ("time", "p95", "p99", "peak", "rss")
 
+_LATER_METRICS = frozenset({"retained", "gc", "instructions", "growth"})
 _TABLE = "tool.bench-guard"
 _NO = frozenset({"", "0", "false", "no", "off"})
 _YES = frozenset({"1", "true", "yes", "on"})
@@ -135,6 +136,8 @@ def _metrics(value: object) -> tuple[str, ...]:
     if not names:
         raise _WrongValueError(f"at least one of {', '.join(METRICS)}")
     for name in names:
+        if name in _LATER_METRICS:
+            raise _WrongValueError(f"one of {', '.join(METRICS)}; {name!r} arrives in a later version")
         if name not in METRICS:
             raise _WrongValueError(f"only names among {', '.join(METRICS)}{_meant(name, METRICS)}")
     return names

@@ -12,6 +12,7 @@ NO_BASE = "none"
 """Kind of the base side of a run that compares with nothing."""
 
 _BUDGET = "budget:"
+_SHOWN_METRIC = "rss"
 _NAMED = 3
 _IMPORTANCE = {
     Verdict.REGRESSED: 0,
@@ -74,6 +75,7 @@ def _passed(rows: Sequence[Comparison]) -> str:
     gating = [row for row in rows if row.gates]
     compared = {row.benchmark for row in gating if not row.metric.startswith(_BUDGET)}
     new = [row for row in rows if row.verdict is Verdict.NEW and row.benchmark not in compared]
+    new_times = [row for row in _without_baseline(rows) if row.metric in _TIMES and row not in new]
     noisy = [
         row for row in rows if row.metric in _TIMES and row.verdict is Verdict.UNDECIDED and not row.gates
     ]
@@ -82,6 +84,7 @@ def _passed(rows: Sequence[Comparison]) -> str:
         "undecided": [row for row in gating if row.verdict is Verdict.UNDECIDED],
         "too noisy to gate": noisy,
         "new": new,
+        "with a time new to the baseline": [row for row in new_times if row.verdict is Verdict.NEW],
         "not comparable": [row for row in rows if row.verdict is Verdict.NOT_COMPARABLE],
     }
     parts = [f"{_distinct(group)} {words}" for words, group in groups.items() if group]
@@ -202,8 +205,14 @@ def _steps(rows: Sequence[Comparison]) -> Iterator[str]:
         yield _step("if removed on purpose", "baseline update --reason 'WHY'")
     if suspects := [row for row in by_verdict[Verdict.UNDECIDED] if row.suspect and row.gates]:
         yield _step("measure longer", f"check{_selection(suspects)} --budget 300")
-    if fresh := [*by_verdict[Verdict.NEW], *by_verdict[Verdict.NOT_COMPARABLE]]:
+    if fresh := _without_baseline(rows):
         yield _step("record a baseline", f"baseline update{_selection(fresh, rows)}")
+
+
+def _without_baseline(rows: Sequence[Comparison]) -> list[Comparison]:
+    """What a recorded baseline would make comparable; resident memory, only shown, asks for none."""
+    verdicts = {Verdict.NEW, Verdict.NOT_COMPARABLE}
+    return [row for row in rows if row.verdict in verdicts and row.metric != _SHOWN_METRIC]
 
 
 def _step(reason: str, command: str) -> str:

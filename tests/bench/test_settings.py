@@ -330,3 +330,9 @@ def test_the_last_matching_table_wins_over_the_declaration_and_the_general_toler
 def test_settings_can_be_built_by_hand():
     settings = Settings(root=Path("/p"), suites=("b",), baseline=Path("/p/b"), reports=Path("/p/r"))
     assert settings.tolerance_for("x::y", None) == 0.10
+
+
+@pytest.mark.parametrize("metric", ["retained", "gc", "instructions", "growth"])
+def test_a_metric_that_is_not_measured_yet_is_refused_instead_of_passing(tmp_path, metric):
+    with pytest.raises(ConfigurationError, match=f"'{metric}' arrives in a later version"):
+        load_settings(tmp_path, {}, {"metrics": ("time", metric)})

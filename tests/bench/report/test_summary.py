@@ -205,3 +205,16 @@ def test_rows_with_the_same_note_share_a_line(row):
 def test_the_name_of_a_case_is_what_follows_its_file():
     assert case_name("a/b.py::f[x=c::d]") == "f[x=c::d]"
     assert case_name("a/b.py") == "a/b.py"
+
+
+def test_on_an_unknown_machine_the_times_ask_for_a_baseline(report, row, single):
+    rows = [
+        single("a::1", Verdict.NEW, gates=False),
+        row("a::1", metric="peak"),
+        single("a::1", Verdict.NEW, metric="rss", gates=False),
+    ]
+    assert headline(report(*rows)).startswith(
+        "PASS: 1 benchmark, no regression (1 with a time new to the baseline)"
+    )
+    assert next_steps(report(*rows))[0].endswith("bench-guard baseline update")
+    assert next_steps(report(*rows[1:])) == ()
