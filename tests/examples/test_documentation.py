@@ -14,7 +14,8 @@ import pytest
 from strataregula.cli.main import main
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "docs" / "language.md", *sorted(ROOT.glob("examples/*/README.md"))]
+EXAMPLES = ("service_latency", "resource_limits", "feature_flags")
+DOCUMENTS = [ROOT / "docs" / "language.md", *(ROOT / "examples" / name / "README.md" for name in EXAMPLES)]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 CUT = "..."
 
