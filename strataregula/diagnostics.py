@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 from typing import Final
 
 from strataregula.errors import CompilationError
@@ -25,7 +26,8 @@ LENIENT_CODES: Final = frozenset(
         "undefined-domain",
     }
 )
-_MAX_COMPARED: Final = 2_000
+_MAX_COMPARED: Final = 500
+_MAX_LENGTH: Final = 100
 
 
 class DiagnosticLog:
@@ -71,6 +73,11 @@ class DiagnosticLog:
         width = max(1, min(width, len(line) - place.column + 1))
         kept.append(Diagnostic(code, message, place, severity, line, width, hint))
 
+    def has_room(self, code: str) -> bool:
+        """Tell whether one more problem of this kind would be kept; hints for others are not needed."""
+        kept = self._warnings if self.lenient and code in LENIENT_CODES else self._errors
+        return len(kept) < MAX_DIAGNOSTICS
+
     def column_of(self, text: str, place: Place) -> int:
         """Return the column where ``text`` begins at ``place``, after its quote if there is one.
 
@@ -100,10 +107,12 @@ class DiagnosticLog:
 def closest(name: str, known: Iterable[str], *, limit: int = 3) -> tuple[str, ...]:
     """Return at most ``limit`` of the ``known`` names that look like ``name``, the most alike first.
 
-    The first 2,000 names are compared, so the answer takes a bounded time.
+    The first 500 names of at most 100 characters are compared, so the answer takes a bounded time.
     """
-    candidates = [candidate for _, candidate in zip(range(_MAX_COMPARED), known, strict=False)]
-    return tuple(get_close_matches(name, candidates, n=limit, cutoff=0.6))
+    if len(name) > _MAX_LENGTH:
+        return ()
+    short = (candidate for candidate in islice(known, 10 * _MAX_COMPARED) if len(candidate) <= _MAX_LENGTH)
+    return tuple(get_close_matches(name, list(islice(short, _MAX_COMPARED)), n=limit, cutoff=0.6))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

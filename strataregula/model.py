@@ -18,8 +18,10 @@ __all__ = [
     "NO_PLACE",
     "REMOVED",
     "Candidate",
+    "Change",
     "Condition",
     "Diagnostic",
+    "Difference",
     "Domain",
     "Entry",
     "Explanation",
@@ -186,6 +188,28 @@ class Entry:
     section: str
     key: str
     value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One key whose value differs between two configurations."""
+
+    section: str
+    key: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What changes from one configuration to another; false when nothing does."""
+
+    added: tuple[Entry, ...] = ()
+    removed: tuple[Entry, ...] = ()
+    changed: tuple[Change, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
 
 
 @dataclass(frozen=True, slots=True)

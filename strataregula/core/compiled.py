@@ -14,14 +14,16 @@ from strataregula.core.pattern import parse_key, parse_pattern
 from strataregula.core.planner import Plan, PlannedRule, SectionPlan
 from strataregula.core.resolver import BindError, Resolver
 from strataregula.core.templates import Slot
+from strataregula.core.values import same_value
 from strataregula.diagnostics import closest
 from strataregula.errors import AmbiguousKey, MissingKey, PatternSyntaxError, UsageError
 from strataregula.files import write_atomically
-from strataregula.model import REMOVED, Candidate, Diagnostic, Entry, Explanation
+from strataregula.model import REMOVED, Candidate, Change, Diagnostic, Difference, Entry, Explanation
 
 __all__ = ["CompiledConfig"]
 
 _MAX_SCANNED: Final = 200_000
+_EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class CompiledConfig(Mapping[str, Any]):
@@ -184,17 +186,21 @@ class CompiledConfig(Mapping[str, Any]):
         return explainer
 
     def _near(self, key: str) -> tuple[str, ...]:
-        """Return similar keys: those with all but one segment the same first of all."""
+        """Return similar keys: with all but one segment the same, or at least the same beginning."""
         segments = key.split(".")
         ends = [
             (".".join(segments[:at]), ".".join(segments[at + 1 :])) for at in range(min(len(segments), 8))
         ]
+        ends = [(head, tail) for head, tail in ends if head or tail]
+        known = list(islice(self, _MAX_SCANNED))
         kept = [
-            known
-            for known in islice(self, _MAX_SCANNED)
-            if any(known.startswith(head) and known.endswith(tail) for head, tail in ends if head or tail)
+            name
+            for name in known
+            if any(name.startswith(head) and name.endswith(tail) for head, tail in ends)
         ]
-        return closest(key, kept) or closest(key, self)
+        kept = kept or [name for name in known if name[:1] == key[:1]]
+        kept.sort(key=lambda name: (-_agreeing(name, key), abs(len(name) - len(key))))
+        return closest(key, kept) or closest(key, known)
 
     def match(self, pattern: str) -> tuple[Entry, ...]:
         """Return the entries whose keys match ``pattern``, section by section.
@@ -218,11 +224,36 @@ class CompiledConfig(Mapping[str, Any]):
             if test.bindings(parse_key(key)) is not None
         )
 
+    def diff(self, other: CompiledConfig) -> Difference:
+        """Return what changes from this configuration to ``other``, section by section.
+
+        Values of different types differ: ``1``, ``1.0``, ``True`` and ``"1"`` are four values.
+        """
+        added: list[Entry] = []
+        removed: list[Entry] = []
+        changed: list[Change] = []
+        for name in dict.fromkeys([*self._sections, *other.sections]):
+            before, after = self._sections.get(name, _EMPTY), other.sections.get(name, _EMPTY)
+            removed += [Entry(name, key, value) for key, value in before.items() if key not in after]
+            added += [Entry(name, key, value) for key, value in after.items() if key not in before]
+            changed += [
+                Change(name, key, value, after[key])
+                for key, value in before.items()
+                if key in after and not same_value(value, after[key])
+            ]
+        return Difference(tuple(added), tuple(removed), tuple(changed))
+
     def write(self, path: str | os.PathLike[str], format: str = "json", section: str | None = None) -> None:  # noqa: A002
         """Write the configuration to ``path`` atomically in ``format``: json, ndjson, yaml or python."""
         from strataregula import emit  # noqa: PLC0415 - encoders are loaded only by those who write
 
         write_atomically(path, lambda file: emit.write(self, file, format, section=section))
+
+
+def _agreeing(first: str, second: str) -> int:
+    """Count the characters that two texts begin with alike."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((at for at, (one, other) in pairs if one != other), min(len(first), len(second)))
 
 
 def _unite(sections: Mapping[str, dict[str, Any]]) -> tuple[dict[str, Any], dict[str, tuple[str, ...]]]:

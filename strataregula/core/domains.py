@@ -147,8 +147,9 @@ def check_parents(domains: DomainSet, log: DiagnosticLog) -> None:
         above = domains.domains.get(domain.parent)
         if above is None:
             continue
+        known = frozenset(above.values)
         for parent in dict.fromkeys(domain.parents):
-            if parent not in above.values:
+            if parent not in known and log.has_room("undefined-value"):
                 message = f"{parent!r} in domain {domain.name!r} is no {domain.parent}"
                 log.report("undefined-value", message, domain.place, hint=did_you_mean(parent, above.values))
 

@@ -122,7 +122,8 @@ def _plan_rule(rule: Rule, resolver: Resolver, log: DiagnosticLog) -> PlannedRul
         template = resolver.bind(pattern, rule.where, rule.unless)
         excluded = tuple(_bind_exception(text, resolver) for text in rule.excluded) if rule.excluded else ()
     except BindError as error:
-        log.report(error.code, error.message, rule.place, hint=error.hint, width=len(rule.pattern))
+        if log.has_room(error.code):
+            log.report(error.code, error.message, rule.place, hint=error.hint, width=len(rule.pattern))
         return None
     except PatternSyntaxError as error:
         report_syntax(error, rule.place, log)

@@ -35,11 +35,22 @@ MAX_KEYS_PER_RULE: Final = 1_000_000
 
 
 class BindError(Exception):
-    """A pattern that parses but cannot be bound; becomes a diagnostic with this code, message and hint."""
+    """A pattern that parses but cannot be bound; becomes a diagnostic with this code, message and hint.
 
-    def __init__(self, code: str, message: str, hint: str = "") -> None:
+    The hint is the name among ``known`` that looks like ``name``, otherwise ``otherwise``.
+    """
+
+    def __init__(
+        self, code: str, message: str, otherwise: str = "", *, name: str = "", known: Iterable[str] = ()
+    ) -> None:
         super().__init__(message)
-        self.code, self.message, self.hint = code, message, hint
+        self.code, self.message, self._otherwise = code, message, otherwise
+        self._name, self._known = name, known
+
+    @property
+    def hint(self) -> str:
+        """What to type next; looked for when asked, because thousands of rules can have the same fault."""
+        return did_you_mean(self._name, self._known) or self._otherwise
 
 
 class _Filter(NamedTuple):
@@ -196,9 +207,10 @@ class _Binding:
         return Capture(part.name)
 
     def unknown_capture(self, part: Capture) -> BindError:
-        names = self.resolver.domains.names()
-        hint = did_you_mean(part.name, names) or "define it under domains:, or escape the braces with \\"
-        return BindError("undefined-domain", f"no domain is called {part.name!r}", hint)
+        otherwise = "define it under domains:, or escape the braces with \\"
+        message = f"no domain is called {part.name!r}"
+        known = self.resolver.domains.names()
+        return BindError("undefined-domain", message, otherwise, name=part.name, known=known)
 
     def pin(self, name: str, literal: str) -> None:
         """Let a literal at the place of a shape's capture fix that column for what correlates with it."""
@@ -254,11 +266,10 @@ class _Binding:
         return name
 
     def unknown_condition(self, name: str) -> BindError:
-        names = [column for relation in self.relations.values() for column in relation.names]
-        hint = did_you_mean(name, names) or (
-            f"it knows {', '.join(names)}" if names else "it has no captures"
-        )
-        return BindError("undefined-capture", f"the pattern knows no {name!r} to test", hint)
+        known = [column for relation in self.relations.values() for column in relation.names]
+        otherwise = f"it knows {', '.join(known)}" if known else "it has no captures"
+        message = f"the pattern knows no {name!r} to test"
+        return BindError("undefined-capture", message, otherwise, name=name, known=known)
 
     def apply(self, item: _Filter) -> None:
         """Drop the rows that a filter refuses.
@@ -287,8 +298,8 @@ class _Binding:
         if len(glob) == 1 and isinstance(glob[0], Literal):
             text = glob[0].text
             if item.strict and text not in values:
-                hint = did_you_mean(text, values)
-                raise BindError("undefined-value", f"{text!r} is no {item.name} of this pattern", hint)
+                message = f"{text!r} is no {item.name} of this pattern"
+                raise BindError("undefined-value", message, name=text, known=values)
             return (text,)
         return tuple(value for value in values if glob_matches(glob, value))
 

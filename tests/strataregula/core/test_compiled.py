@@ -264,6 +264,24 @@ def test_match_chooses_entries_by_glob(compiled):
     assert [entry.value for entry in compiled.match("db.main")] == [2]
 
 
+def test_diff_names_what_came_went_and_changed():
+    before = ConfigCompiler().compile({"s": {"a": 1, "b": 1, "c": [1]}, "old": {"x": 1}})
+    after = ConfigCompiler().compile({"s": {"a": True, "c": [1], "d": 2}, "new": {"x": 1}})
+    found = before.diff(after)
+    assert [(entry.section, entry.key) for entry in found.removed] == [("s", "b"), ("old", "x")]
+    assert [(entry.section, entry.key) for entry in found.added] == [("s", "d"), ("new", "x")]
+    assert [(change.key, change.before, change.after) for change in found.changed] == [("a", 1, True)]
+    assert found
+    assert not before.diff(before)
+
+
+def test_near_keys_are_found_among_many_siblings():
+    compiled = ConfigCompiler().compile({"s": {"svc{1..5000}.timeout": 1, "single": 2}})
+    assert compiled.explain("svc4321.timeot").near[0] == "svc4321.timeout"
+    assert compiled.explain("svc4321x.timeout").near[0] == "svc4321.timeout"
+    assert compiled.explain("singel").near == ("single",)
+
+
 @pytest.mark.parametrize("pattern", ["a.[", "{nope}.x", "", "!a"])
 def test_match_of_what_is_no_glob_is_a_misuse(compiled, pattern):
     with pytest.raises(UsageError):
