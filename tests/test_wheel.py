@@ -24,7 +24,6 @@ SOURCES = (
     "tests",
     "docs",
     "examples",
-    "baselines",
 )
 
 
