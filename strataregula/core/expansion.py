@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from strataregula.core.coverage import Coverage
 from strataregula.core.pattern import parse_key
 from strataregula.core.planner import Plan, PlannedRule, SectionPlan
+from strataregula.core.segments import format_key, quote_segment
+from strataregula.core.templates import Template
 from strataregula.core.values import same_value
 from strataregula.diagnostics import DiagnosticLog
 from strataregula.model import REMOVED
@@ -112,7 +114,6 @@ class _Resolution:
     def __init__(self, section: SectionPlan, made: dict[str, Any], log: DiagnosticLog) -> None:
         self.section, self.made, self.log = section, made, log
         self.conflicts: dict[str, _Conflict] = {}
-        self.segments: dict[int, list[tuple[str, tuple[str, ...]]]] | None = None
 
     def entries(self) -> dict[str, Any]:
         result = self.made
@@ -160,19 +161,9 @@ class _Resolution:
 
     def selected(self, planned: PlannedRule) -> list[str]:
         test = RuleCoverage(planned)
-        if all(planned.template.fields):
-            candidates = self.by_length().get(len(planned.template.fields), [])
-        else:
-            candidates = [pair for pairs in self.by_length().values() for pair in pairs]
-        return [key for key, segments in candidates if test.bindings(segments) is not None]
-
-    def by_length(self) -> dict[int, list[tuple[str, tuple[str, ...]]]]:
-        if self.segments is None:
-            self.segments = {}
-            for key in self.made:
-                segments = parse_key(key)
-                self.segments.setdefault(len(segments), []).append((key, segments))
-        return self.segments
+        head, tail = _fixed_ends(planned.template)
+        likely = (key for key in self.made if key.startswith(head) and key.endswith(tail))
+        return [key for key in likely if test.bindings(parse_key(key)) is not None]
 
     def compare(self, rules: list[PlannedRule], parts: list[dict[str, Any]]) -> None:
         owners: dict[str, PlannedRule] = {}
@@ -191,6 +182,22 @@ class _Resolution:
             pairs[numbers] = conflict
         for numbers, keys in by_pair.items():
             report_conflict(pairs[numbers].first, pairs[numbers].second, keys[0], len(keys), self.log)
+
+
+def _fixed_ends(template: Template) -> tuple[str, str]:
+    """Return what every key that a template covers begins and ends with.
+
+    ``**`` may stand for nothing, not even a dot.
+    """
+    fixed = [len(field) == 1 and isinstance(field[0], str) for field in template.fields]
+    if all(fixed):
+        return format_key([str(field[0]) for field in template.fields]), ""
+    lead, trail = fixed.index(False), fixed[::-1].index(False)
+    head = "".join([quote_segment(str(field[0])) + "." for field in template.fields[:lead]])
+    tail = "".join(["." + quote_segment(str(field[0])) for field in template.fields[len(fixed) - trail :]])
+    if not all(template.fields):
+        return head.removesuffix("."), tail.removeprefix(".")
+    return head, tail
 
 
 def report_conflict(
