@@ -29,6 +29,7 @@ OK_BELOW = 3.0
 """Relative speeds from which an implementation is no longer FAST, no longer OK."""
 
 _BATCH_S = 0.5e-3
+_LEAST_TURNS = 20
 _PILED_UP = 10_000
 _MB = 1024 * 1024
 
@@ -58,7 +59,8 @@ class Timing(Record):
 class ComparedTiming(Timing):
     """One implementation among several: the keys of :class:`Timing` and its place among the others.
 
-    ``relative_speed`` is its median over the fastest median, 1 for the fastest; ``speedup`` the inverse.
+    ``relative_speed`` is its time over the fastest one's, 1 for the fastest; ``speedup`` the inverse. Both are
+    medians of ratios within a turn, so they are steadier than the ratio of the times shown.
     ``agrees`` is False if its result differs from the first implementation's.
     """
 
@@ -168,18 +170,17 @@ def compare_implementations(
     _check_counts(iterations, 0)
     agrees = _agreement(implementations, test_data)
     batch = _warm_up(implementations.values(), test_data, iterations)
-    times = _take_turns(implementations, test_data, iterations, batch)
+    turns = _take_turns(implementations, test_data, iterations, batch)
     _warn_of_small_sample(iterations)
-    summaries = {name: _summary(values) for name, values in times.items()}
-    fastest = min(summary["median_us"] for summary in summaries.values())
+    relative = _relative_speeds(turns)
     return {
         name: ComparedTiming(
-            **summary,
-            relative_speed=_ratio(summary["median_us"], fastest),
-            speedup=1 / _ratio(summary["median_us"], fastest),
+            **_summary([seconds for turn in turns[name] for seconds in turn]),
+            relative_speed=relative[name],
+            speedup=1 / relative[name],
             agrees=agrees[name],
         )
-        for name, summary in summaries.items()
+        for name in implementations
     }
 
 
@@ -332,7 +333,7 @@ def _same(first: Any, second: Any) -> bool:
 
 
 def _warm_up(functions: Any, test_data: Any, iterations: int) -> int:
-    """Call each often enough to be warm, at most 0.1 s; return the calls that fill half a millisecond."""
+    """Call each often enough to be warm, at most 0.1 s; return how many calls make a turn."""
     slowest = 0.0
     for func in functions:
         start = time.perf_counter()
@@ -341,13 +342,14 @@ def _warm_up(functions: Any, test_data: Any, iterations: int) -> int:
             func(test_data)
             calls += 1
         slowest = max(slowest, (time.perf_counter() - start) / calls)
-    return max(1, min(iterations, int(_BATCH_S / max(slowest, 1e-9))))
+    return max(1, min(iterations // _LEAST_TURNS, int(_BATCH_S / max(slowest, 1e-9))))
 
 
 def _take_turns(
     implementations: Mapping[str, Callable[[Any], Any]], test_data: Any, iterations: int, batch: int
-) -> dict[str, list[float]]:
-    times: dict[str, list[float]] = {name: [] for name in implementations}
+) -> dict[str, list[list[float]]]:
+    """Per implementation, per turn, the seconds of its calls."""
+    times: dict[str, list[list[float]]] = {name: [] for name in implementations}
     names = list(implementations)
     with _collector_off():
         overhead = _clock_cost()
@@ -355,10 +357,20 @@ def _take_turns(
             size = min(batch, iterations - done)
             first = turn % len(names)
             for name in names[first:] + names[:first]:
-                times[name] += _time_calls(partial(implementations[name], test_data), size, overhead)
+                times[name].append(_time_calls(partial(implementations[name], test_data), size, overhead))
     return times
 
 
-def _ratio(value: float, least: float) -> float:
-    """``value / least`` of two times in microseconds; what the clock (1 ns) cannot see counts as equal."""
-    return max(value, 1e-3) / max(least, 1e-3)
+def _relative_speeds(turns: Mapping[str, list[list[float]]]) -> dict[str, float]:
+    """Time of each over the fastest's: medians over the turns of its ratio to the first in the same turn.
+
+    What the clock (1 ns) cannot see counts as equal.
+    """
+    typical = {name: [max(median(calls), 1e-9) for calls in taken] for name, taken in turns.items()}
+    first = next(iter(typical.values()))
+    ratios = {
+        name: median([one / other for one, other in zip(taken, first, strict=True)])
+        for name, taken in typical.items()
+    }
+    fastest = min(ratios.values())
+    return {name: ratio / fastest for name, ratio in ratios.items()}
