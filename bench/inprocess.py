@@ -59,8 +59,8 @@ class Timing(Record):
 class ComparedTiming(Timing):
     """One implementation among several: the keys of :class:`Timing` and its place among the others.
 
-    ``relative_speed`` is its time over the fastest one's, 1 for the fastest; ``speedup`` the inverse. Both are
-    medians of ratios within a turn, so they are steadier than the ratio of the times shown.
+    ``relative_speed`` is its time over the fastest one's, 1 for the fastest; ``speedup`` the inverse.
+    Both are medians of ratios within a turn, so they are steadier than the ratio of the times shown.
     ``agrees`` is False if its result differs from the first implementation's.
     """
 
