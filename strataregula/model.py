@@ -86,6 +86,9 @@ class Diagnostic:
         """True when a file could not be read at all (exit code 3 on the command line)."""
         return self.code == "unreadable"
 
+    def __str__(self) -> str:
+        return self.render()
+
     def render(self) -> str:
         """Return the text for people, safe for a terminal.
 
@@ -225,6 +228,9 @@ class Candidate:
     precedence: tuple[int, int, tuple[int, ...]]
     bindings: Mapping[str, str] = field(default_factory=lambda: _NO_BINDINGS)
 
+    def __str__(self) -> str:
+        return _render_candidate(self)
+
     @property
     def layer(self) -> int:
         """Index of the layer that holds the rule; 0 is the base."""
@@ -264,6 +270,9 @@ class Explanation:
     def bindings(self) -> Mapping[str, str]:
         """What the winner's captures are bound to; empty when there is none."""
         return self.winner.bindings if self.winner else _NO_BINDINGS
+
+    def __str__(self) -> str:
+        return self.render()
 
     def render(self) -> str:
         """Return the answer for people, safe for a terminal: winner first, losers in order, one line each."""

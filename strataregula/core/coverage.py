@@ -106,18 +106,25 @@ class Coverage:
 class _FieldTest:
     """Tests one segment.
 
-    Fixed text, a lone slot, a glob, or a mixture whose slots are tried value by value.
+    Fixed text, one slot between fixed texts, a glob, or a mixture whose slots are tried value by value.
     """
 
-    __slots__ = ("_fixed", "_globs", "_slot", "_table", "_values")
+    __slots__ = ("_ends", "_fixed", "_globs", "_slot", "_table", "_values")
 
     def __init__(self, field: Field, template: Template) -> None:
         self._fixed = field[0] if len(field) == 1 and isinstance(field[0], str) else None
-        self._slot = field[0] if len(field) == 1 and isinstance(field[0], Slot) else None
-        self._values = _column(self._slot, template) if self._slot else frozenset()
+        slots = [at for at, piece in enumerate(field) if isinstance(piece, Slot)]
+        self._slot: Slot | None = None
+        self._ends = "", ""
+        self._values: frozenset[tuple[str, ...]] = frozenset()
         self._table: dict[str, list[_Assignment]] = {}
         self._globs: list[tuple[Glob, _Assignment]] = []
-        if self._fixed is None and self._slot is None and field:
+        if len(slots) == 1 and all(isinstance(piece, str | Slot) for piece in field):
+            slot = field[slots[0]]
+            self._slot = slot if isinstance(slot, Slot) else None
+            self._ends = "".join(map(str, field[: slots[0]])), "".join(map(str, field[slots[0] + 1 :]))
+            self._values = _column(self._slot, template) if self._slot else frozenset()
+        elif self._fixed is None and field:
             for assignment in _assignments(field, template):
                 self._add(field, assignment)
 
@@ -144,7 +151,10 @@ class _FieldTest:
         if self._fixed is not None:
             return [{}] if text == self._fixed else []
         if self._slot is not None:
-            return [{self._slot: text}] if (text,) in self._values else []
+            head, tail = self._ends
+            middle = text[len(head) : len(text) - len(tail)]
+            fits = text.startswith(head) and text.endswith(tail) and (middle,) in self._values
+            return [{self._slot: middle}] if fits else []
         return self._table.get(text, []) + [
             assigned for glob, assigned in self._globs if glob_matches(glob, text)
         ]

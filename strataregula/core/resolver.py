@@ -29,9 +29,10 @@ from strataregula.core.templates import Factor, Piece, Slot, Template
 from strataregula.diagnostics import did_you_mean
 from strataregula.model import Condition
 
-__all__ = ["MAX_KEYS_PER_RULE", "BindError", "Resolver"]
+__all__ = ["MAX_KEYS_PER_RULE", "MAX_MIXED", "BindError", "Resolver"]
 
 MAX_KEYS_PER_RULE: Final = 1_000_000
+MAX_MIXED: Final = 1_000
 
 
 class BindError(Exception):
@@ -325,7 +326,9 @@ class _Binding:
         factors = {
             root: self.resolver.factor(self.relations[root], tuple(names)) for root, names in columns.items()
         }
-        return _Assembly(self, columns, factors).template(wanted)
+        template = _Assembly(self, columns, factors).template(wanted)
+        _check_mixtures(template)
+        return template
 
 
 class _Assembly:
@@ -351,6 +354,20 @@ class _Assembly:
             self.factors.append(self.binding.resolver.choice(piece))
             return Slot(len(self.factors) - 1, 0)
         return piece  # type: ignore[return-value]
+
+
+def _check_mixtures(template: Template) -> None:
+    """Refuse segments that mix globs with too many values: each of them is tried against every key."""
+    for field in template.fields if template.selects else ():
+        slots = [piece for piece in field if isinstance(piece, Slot)]
+        size = prod(len(template.factors[slot.factor].rows) for slot in slots)
+        if (
+            size > MAX_MIXED
+            and len(slots) < len(field)
+            and not all(isinstance(piece, str | Slot) for piece in field)
+        ):
+            message = f"a segment mixes a glob with {size:,} values, at most {MAX_MIXED:,} are allowed"
+            raise BindError("limit", message, "give the wildcard a segment of its own")
 
 
 def _glob(segment: Segment) -> Glob:

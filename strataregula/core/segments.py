@@ -217,7 +217,7 @@ def _format_part(part: Part) -> str:  # noqa: PLR0911 - one line for each kind o
         case CharClass(ranges, negated):
             return f"[{'!' * negated}{''.join(_format_range(low, high) for low, high in ranges)}]"
         case Alternation(options):
-            return "{" + ",".join(_escaped(option, '*?[]{}\\",') for option in options) + "}"
+            return "{" + ",".join(_escaped(option, '*?[]{}\\",:') for option in options) + "}"
         case NumberRange(start, stop, width):
             return f"{{{start:0{width}d}..{stop:0{width}d}}}"
         case Capture(name, glob):

@@ -244,6 +244,15 @@ def test_explain_of_a_combination_that_a_hierarchy_has_not():
     assert "leaves out this combination" in compiled_text(text).explain("kansai.tokyo").reason
 
 
+def test_explain_of_one_among_very_many_builds_no_table(compiled):
+    large = ConfigCompiler().compile({"s": {"host{1..200000}.x": 1}})
+    assert large.explain("host77.x").value == 1
+    assert not large.explain("host200001.x").found
+    assert not large.explain("hos.x").found
+    assert str(large.explain("host77.x")) == large.explain("host77.x").render()
+    assert str(compiled.explain("db.main").winner).startswith("a.yaml:13:3  *.main: 2")
+
+
 def test_explain_in_a_section_that_is_not_there(compiled):
     with pytest.raises(KeyError):
         compiled.explain("x", section="nope")

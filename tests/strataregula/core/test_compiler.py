@@ -389,6 +389,7 @@ def test_bad_long_forms(rule, code):
         ("s: {'!a': {value: 3}}", "removal-value", 1, 12),
         ("s: {'{1..2000000}': 1}", "limit", 1, 5),
         ("s: {'{1..1001}.{1..1001}': 1}", "limit", 1, 5),
+        ("s: {'x1y': 1, '{1..1001}*': 1}", "limit", 1, 15),
     ],
 )
 def test_every_fault_has_a_code_and_a_place(text, code, line, column):
