@@ -28,7 +28,15 @@ from bench.model import (
     Report,
     Side,
 )
-from bench.passes import SHOWN_PROCESSES, Session, memory_pass, ratio_pass, record_passes, sample
+from bench.passes import (
+    SHOWN_PROCESSES,
+    Session,
+    memory_pass,
+    ratio_pass,
+    record_passes,
+    sample,
+    tell_failure,
+)
 from bench.policy import conclude, limits_for, rule_for
 from bench.progress import Progress
 from bench.recording import Provenance, baseline_entries, merged
@@ -70,7 +78,7 @@ def collect(settings: Settings, ports: Ports) -> Collection:
     for name, file in found.subject_files:
         ports.progress.say(f"measuring {name} from {file}")
     for problem in found.problems:
-        ports.progress.say(f"{problem.benchmark}: {problem.message}")
+        tell_failure(ports.progress, problem)
     if not found.specs and not found.problems:
         raise DiscoveryError(
             f"no benchmark in {', '.join(path.name for path in files)}",

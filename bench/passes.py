@@ -26,6 +26,7 @@ from bench.model import (
     Calibration,
     Decision,
     Estimate,
+    FailureKind,
     Method,
     ProcessFailure,
     ProcessRun,
@@ -37,6 +38,7 @@ from bench.store.runs import RunLog
 
 SHOWN_PROCESSES = 5
 BASELINE_PROCESSES = 20
+_SHOWN_OUTPUT = 12
 MEMORY_PROCESSES = {"peak": 2, "rss": 3}
 
 
@@ -75,7 +77,7 @@ class Session:
         self.progress.advance(spec.id)
         if isinstance(outcome, ProcessFailure):
             self.failures[spec.id] = outcome
-            self.progress.say(f"{spec.id}: {outcome.kind}: {outcome.message}")
+            tell_failure(self.progress, outcome)
             return None
         if metric == "time":
             self.methods.setdefault(spec.id, outcome.method)
@@ -98,6 +100,17 @@ class Session:
             for (name, metric), runs in self.runs.items()
             if name not in self.failures
         }
+
+
+def tell_failure(progress: Progress, failure: ProcessFailure) -> None:
+    """What went wrong, and the last lines the subject printed where the message alone cannot explain it.
+
+    An exception names itself and its line; its whole traceback is kept in the run file.
+    """
+    progress.say(f"{failure.benchmark}: {failure.kind}: {failure.message}")
+    if failure.kind not in {FailureKind.RAISED, FailureKind.IMPORT}:
+        for line in failure.output.splitlines()[-_SHOWN_OUTPUT:]:
+            progress.say(f"  | {line}")
 
 
 def sample(count: int) -> Judge:

@@ -245,6 +245,18 @@ def test_a_failing_benchmark_is_4_and_the_others_are_judged(world, settings):
     assert any("ValueError" in line for line in world.progress.said)
 
 
+def test_the_last_output_of_a_crash_is_shown_and_that_of_an_exception_is_not(world, settings):
+    def crashing(spec, task):
+        kind = FailureKind.CRASHED if spec.function == "alpha" else FailureKind.RAISED
+        return ProcessFailure(spec.id, task.metric, 0, kind, "ended", f"first\nlast words of {spec.function}")
+
+    world.host = crashing
+    world.check(settings)
+
+    assert "  | last words of alpha" in world.progress.said
+    assert "  | last words of beta" not in world.progress.said
+
+
 def test_a_baseline_never_comes_from_a_run_with_failures(settings):
     world = World()
     world.host.failing["alpha"] = "ValueError: x"
