@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final, NoReturn
@@ -14,7 +14,7 @@ from strataregula.core.pattern import parse_key, parse_pattern
 from strataregula.core.planner import Plan, PlannedRule, SectionPlan
 from strataregula.core.resolver import BindError, Resolver
 from strataregula.core.templates import Slot
-from strataregula.core.values import same_value
+from strataregula.core.values import FrozenDict, same_value
 from strataregula.diagnostics import closest
 from strataregula.errors import AmbiguousKey, MissingKey, PatternSyntaxError, UsageError
 from strataregula.files import write_atomically
@@ -26,13 +26,16 @@ _MAX_SCANNED: Final = 200_000
 _EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-class CompiledConfig(Mapping[str, Any]):
+class CompiledConfig(FrozenDict):
     """A compiled configuration: a read-only mapping over the union of its sections.
 
     ``compiled[key]`` raises `MissingKey` (a `KeyError`) with near matches for an absent key and
     `AmbiguousKey` for a key that several sections hold. Values are immutable. ``warnings`` are the problems
     that a lenient compilation passed over, and ``fingerprint`` is the SHA-256 of the contents and options
     that it was made from.
+
+    It is a dict that cannot change, because nothing else is looked up at the speed of a dict; the dict
+    itself holds the keys that only one section has.
     """
 
     __slots__ = (
@@ -41,7 +44,6 @@ class CompiledConfig(Mapping[str, Any]):
         "_plan",
         "_resolver",
         "_sections",
-        "_union",
         "fingerprint",
         "warnings",
     )
@@ -51,7 +53,6 @@ class CompiledConfig(Mapping[str, Any]):
     _plan: Plan
     _resolver: Resolver
     _sections: dict[str, MappingProxyType[str, Any]]
-    _union: dict[str, Any]
     fingerprint: str
     warnings: tuple[Diagnostic, ...]
 
@@ -67,7 +68,7 @@ class CompiledConfig(Mapping[str, Any]):
         union, ambiguous = _unite(sections)
         assign = object.__setattr__
         assign(self, "_sections", {name: MappingProxyType(entries) for name, entries in sections.items()})
-        assign(self, "_union", union)
+        super().__init__(union)
         assign(self, "_ambiguous", ambiguous)
         assign(self, "_plan", plan)
         assign(self, "_resolver", resolver)
@@ -81,11 +82,8 @@ class CompiledConfig(Mapping[str, Any]):
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError(f"a compiled configuration cannot change: {name}")
 
-    def __getitem__(self, key: str) -> Any:
-        try:
-            return self._union[key]
-        except KeyError:
-            raise self._absent(key) from None
+    def __missing__(self, key: object) -> NoReturn:
+        raise self._absent(key)
 
     def _absent(self, key: object) -> KeyError:
         if isinstance(key, str):
@@ -101,17 +99,38 @@ class CompiledConfig(Mapping[str, Any]):
         """
         if key in self._ambiguous:
             raise AmbiguousKey(key, self._ambiguous[key])
-        return self._union.get(key, default)
+        return super().get(key, default)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._union or key in self._ambiguous
+        return super().__contains__(key) or key in self._ambiguous
 
     def __len__(self) -> int:
-        return len(self._union) + len(self._ambiguous)
+        return super().__len__() + len(self._ambiguous)
+
+    def keys(self) -> KeysView[str]:  # type: ignore[override]
+        """Return a view of every key, in the order of the sources."""
+        return KeysView(self)
+
+    def values(self) -> ValuesView[Any]:  # type: ignore[override]
+        """Return a view of the value of every key.
+
+        Iterating raises `AmbiguousKey` where several sections have one.
+        """
+        return ValuesView(self)
+
+    def items(self) -> ItemsView[str, Any]:  # type: ignore[override]
+        """Return a view of every key with its value; iterating raises `AmbiguousKey` like `values`."""
+        return ItemsView(self)
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(list(self))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a compiled configuration is not pickled: pickle its sections, or compile it again")
 
     def __iter__(self) -> Iterator[str]:
-        if len(self._sections) == 1:
-            yield from self._union
+        if not self._ambiguous:
+            yield from super().__iter__()
             return
         seen: set[str] = set()
         for entries in self._sections.values():
@@ -126,8 +145,11 @@ class CompiledConfig(Mapping[str, Any]):
         if isinstance(other, CompiledConfig):
             return self._sections == other._sections
         if isinstance(other, Mapping):
-            return not self._ambiguous and self._union == other
+            return not self._ambiguous and dict.__eq__(self, other)
         return NotImplemented
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -121,6 +121,14 @@ def test_the_configuration_cannot_be_changed(compiled):
         compiled["x"] = 1
     with pytest.raises(TypeError):
         hash(compiled)
+    for change in (
+        compiled.clear,
+        compiled.popitem,
+        lambda: compiled.update(x=1),
+        lambda: compiled.pop("db.main"),
+    ):
+        with pytest.raises(TypeError):
+            change()
 
 
 def test_what_the_caller_changes_later_changes_nothing():
@@ -137,6 +145,26 @@ def test_frozen_values_copy_and_pickle(compiled):
     assert copy.copy(value["cpu"]) == [1, 2]
     assert copy.deepcopy(value) == value
     assert pickle.loads(pickle.dumps(value)) == value
+
+
+def test_views_follow_the_mapping():
+    compiled = ConfigCompiler().compile({"s": {"b": 1, "a": 2}, "t": {"c": 3}})
+    assert list(compiled.keys()) == ["b", "a", "c"] == list(reversed(list(reversed(compiled))))
+    assert list(compiled.values()) == [1, 2, 3]
+    assert list(compiled.items()) == [("b", 1), ("a", 2), ("c", 3)]
+    assert dict(compiled) == {**compiled} == {"b": 1, "a": 2, "c": 3}
+    both = ConfigCompiler().compile({"s": {"b": 1, "a": 2}, "t": {"a": 3, "d": 4}})
+    assert list(both) == ["b", "a", "d"]
+    assert len(both) == 3
+    for reading in (lambda: list(both.values()), lambda: list(both.items()), lambda: dict(both)):
+        with pytest.raises(AmbiguousKey):
+            reading()
+
+
+def test_a_configuration_is_not_pickled_by_accident(compiled):
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(compiled)
+    assert copy.deepcopy(compiled) is compiled
 
 
 def test_equality_follows_the_contents(compiled):
