@@ -1,8 +1,8 @@
 """[edge] Sources to documents: files, folders and mappings in, trees of nodes with positions out.
 
 The format follows the suffix (``.yaml``, ``.yml``, ``.json``). A folder is one layer made of the files of
-these suffixes directly in it, in the order of their names. Every failure is a diagnostic; nothing here
-raises for bad input.
+these suffixes directly in it, hidden ones left out, in the order of their names. Every failure is a
+diagnostic; nothing here raises for bad input.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class SystemFiles:
         folder = Path(path)
         if not folder.is_dir():
             return None
-        return sorted(str(child) for child in folder.iterdir() if child.is_file())
+        return sorted(str(child) for child in folder.iterdir() if child.is_file() and child.name[0] != ".")
 
     def read(self, path: str, limit: int) -> bytes:
         """Return at most ``limit`` bytes of a file; raise `OSError`."""
@@ -98,7 +98,7 @@ def read_sources(sources: tuple[Source, ...], log: DiagnosticLog, files: Files) 
             name = f"<mapping {index + 1}>"
             found = [_from_mapping(source, Layer(index, name), log)]
         else:
-            path = os.fspath(source)
+            path = os.fsdecode(source)
             found = _read_path(path, Layer(index, path), log, files)
         documents += [document for document in found if document is not None]
     return documents

@@ -1,5 +1,7 @@
 """Sources as documents: positions of everything, and one located diagnostic for every way in which input can be bad."""
 
+import os
+
 import pytest
 
 from strataregula.core.documents import (
@@ -257,9 +259,10 @@ def test_a_folder_is_one_layer_of_its_files_in_order(tmp_path):
     (tmp_path / "b.yaml").write_text("t: {x: 1}")
     (tmp_path / "a.json").write_text('{"s": {"y": 2}}')
     (tmp_path / "notes.txt").write_text("not a source")
+    (tmp_path / ".draft.yaml").write_text("hidden")
     (tmp_path / "sub").mkdir()
     log = DiagnosticLog()
-    documents = read_sources((tmp_path,), log, SystemFiles())
+    documents = read_sources((os.fsencode(tmp_path),), log, SystemFiles())
     assert [document.name.rpartition("/")[2] for document in documents] == ["a.json", "b.yaml"]
     assert {document.layer.index for document in documents} == {0}
 
