@@ -116,6 +116,9 @@ def _dispatch(arguments: list[str]) -> int:
 def _show_usage_error(error: click.ClickException) -> None:
     context = getattr(error, "ctx", None)
     where = context.command_path if context is not None else "bench-guard"
+    if context is not None and error.format_message() == context.get_help():  # a group without its command
+        say(error.format_message())
+        return
     say(f"{where}: error: {error.format_message()}\n  hint: {where} --help")
 
 

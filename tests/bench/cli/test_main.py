@@ -169,3 +169,12 @@ def test_letters_that_an_encoding_lacks_are_replaced(monkeypatch):
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
     write_stdout("4.61 µs ✅ ⚠️ 世\n")
     assert raw.getvalue() == b"4.61 us [pass] [undecided] \\u4e16\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["baseline"]])
+def test_without_a_command_the_help_is_shown_and_nothing_is_called_an_error(arguments, capsys):
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("Usage: bench-guard")
+    assert "error:" not in captured.err
