@@ -54,7 +54,7 @@ class Factor:
         return cls(names, rows, frozenset(rows), tuple([row[0] for row in rows]), plain)
 
 
-Block: TypeAlias = tuple[str, tuple[str, ...], str]
+Block: TypeAlias = tuple[str, Sequence[str], str]
 """A run of keys ``(prefix, middles, suffix)``: the three joined, for every one of ``middles``."""
 
 
