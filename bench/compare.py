@@ -82,6 +82,7 @@ def compare_deterministic(
     best = _judge_step(max(record.processes or (record.value,)), min(estimate.processes), limits)
     verdict = worst if worst is best else Verdict.UNDECIDED
     varies = record.varies or estimate.varies
+    small = verdict is Verdict.OK and estimate.value > record.value * (1.0 + limits.tolerance)
     change = estimate.value / record.value - 1.0 if record.value > 0 else None
     typical = _judge_step(record.value, estimate.value, limits)
     return replace(
@@ -91,7 +92,14 @@ def compare_deterministic(
         tolerance=limits.tolerance,
         detectable=limits.tolerance if not varies else None,
         processes=(len(record.processes), len(estimate.processes)),
-        note=_join([note, "varies from process to process" if varies else None, *estimate.remarks]),
+        note=_join(
+            [
+                note,
+                f"below the floor of {format_value(limits.floor, estimate.unit)}" if small else None,
+                "varies from process to process" if varies else None,
+                *estimate.remarks,
+            ]
+        ),
         suspect=verdict is Verdict.UNDECIDED and typical is Verdict.REGRESSED,
     )
 

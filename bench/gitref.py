@@ -18,6 +18,11 @@ class Commit:
     id: str | None = None
     dirty: bool = False
 
+    @property
+    def label(self) -> str | None:
+        """The id, with ``-dirty`` behind it (as git describe writes it) where the tree differs."""
+        return f"{self.id}-dirty" if self.id and self.dirty else self.id
+
 
 def describe(root: Path) -> Commit:
     """Return the commit and dirtiness of the project; an empty :class:`Commit` where git has no answer."""

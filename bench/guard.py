@@ -148,10 +148,14 @@ def _record(
     reason: str | None,
 ) -> Report:
     specs = {spec.id: spec for spec in collection.specs}
-    wanted = sorted({metric for spec in collection.specs for metric in metrics_of(settings, spec)})
-    record_passes(
-        session, specs, wanted, between, lambda name: limits_for(settings, specs[name], "time").tolerance
-    )
+    if not collection.problems:
+        record_passes(
+            session,
+            specs,
+            lambda spec: metrics_of(settings, spec),
+            between,
+            lambda name: limits_for(settings, specs[name], "time").tolerance,
+        )
     rows = [*collect_rows(collection), *measured_rows(settings, session, collection.specs, {}, {})]
     messages: tuple[str, ...] = ("nothing was written: a baseline never comes from a run with failures",)
     if not session.failures and not collection.problems:
@@ -160,7 +164,8 @@ def _record(
         path = ports.baselines.update(
             lambda old: merged(old, entries, collection, settings, ports.environment)
         )
-        messages = (f"baseline written: {len(entries)} benchmarks of {ports.environment.machine} in {path}",)
+        count = f"{len(entries)} benchmark{'s' if len(entries) > 1 else ''}"
+        messages = (f"baseline written: {count} of {ports.environment.machine} in {path}",)
     settings = replace(settings, require_baseline=False)
     report = _report(settings, ports, session, rows, Side("none"))
     return replace(report, messages=(*messages, *report.messages))

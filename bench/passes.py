@@ -107,7 +107,8 @@ def tell_failure(progress: Progress, failure: ProcessFailure) -> None:
 
     An exception names itself and its line; its whole traceback is kept in the run file.
     """
-    progress.say(f"{failure.benchmark}: {failure.kind}: {failure.message}")
+    kind = "" if failure.kind is FailureKind.IMPORT else f"{failure.kind}: "
+    progress.say(f"{failure.benchmark}: {kind}{failure.message}")
     if failure.kind not in {FailureKind.RAISED, FailureKind.IMPORT}:
         for line in failure.output.splitlines()[-_SHOWN_OUTPUT:]:
             progress.say(f"  | {line}")
@@ -137,6 +138,8 @@ def ratio_pass(
 
 def memory_pass(session: Session, specs: Sequence[BenchmarkSpec], metric: str) -> None:
     """Measure a memory metric in its own processes, two for the traced peak, three for the resident one."""
+    if not specs:
+        return
     rounds = MEMORY_PROCESSES[metric]
     session.progress.begin(_title(metric), rounds * len(specs))
     for process in range(rounds):
@@ -148,31 +151,35 @@ def memory_pass(session: Session, specs: Sequence[BenchmarkSpec], metric: str) -
 def record_passes(
     session: Session,
     specs: Mapping[str, BenchmarkSpec],
-    metrics: Sequence[str],
+    metrics: Callable[[BenchmarkSpec], set[str]],
     between: Callable[[], None],
     tolerance: Callable[[str], float],
 ) -> None:
     """Sample to the maximum for a baseline: two passes over the suite, memory after the first."""
-    ratios = [metric for metric in metrics if metric in LOG_METRICS]
-    for half in (range(BASELINE_PROCESSES // 2), range(BASELINE_PROCESSES // 2, BASELINE_PROCESSES)):
-        if half.start:
-            for metric in MEMORY_PROCESSES:
-                if metric in metrics:
-                    memory_pass(session, list(specs.values()), metric)
-            between()
-        session.progress.begin(
-            f"baseline, pass {2 if half.start else 1} of 2", len(half) * len(specs) * len(ratios)
-        )
-        for process in half:
-            for spec in specs.values():
-                for metric in ratios:
-                    session.measure(spec, metric, process)
-        session.progress.end()
-    for name, spec in specs.items():
+    turns = [(spec, metric) for spec in specs.values() for metric in sorted(metrics(spec) & LOG_METRICS)]
+    half = BASELINE_PROCESSES // 2
+    _pass(session, turns, range(half), "baseline, pass 1 of 2")
+    for metric in MEMORY_PROCESSES:
+        memory_pass(session, [spec for spec in specs.values() if metric in metrics(spec)], metric)
+    if turns:
+        between()
+    _pass(session, turns, range(half, BASELINE_PROCESSES), "baseline, pass 2 of 2")
+    for name in specs:
         session.calibrations[name] = fit_calibration(session.runs.get((name, "time"), ()))
-        for metric in ratios:
-            _replace_disturbed(session, spec, metric, tolerance(name))
+    for spec, metric in turns:
+        _replace_disturbed(session, spec, metric, tolerance(spec.id))
+    for name in specs:
         session.calibrations[name] = fit_calibration(session.runs.get((name, "time"), ()))
+
+
+def _pass(session: Session, turns: Sequence[tuple[BenchmarkSpec, str]], processes: range, title: str) -> None:
+    if not turns:
+        return
+    session.progress.begin(title, len(processes) * len(turns))
+    for process in processes:
+        for spec, metric in turns:
+            session.measure(spec, metric, process)
+    session.progress.end()
 
 
 def _replace_disturbed(session: Session, spec: BenchmarkSpec, metric: str, tolerance: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.estimates import LOG_METRICS
 from bench.executor import Collection
@@ -59,6 +59,12 @@ def _stored(own: Estimate, tolerance: float) -> MetricRecord:
     )
 
 
+def _with_old_metrics(entry: BaselineEntry, before: BaselineEntry | None) -> BaselineEntry:
+    if before is None or before.source_hash != entry.source_hash:
+        return entry
+    return replace(entry, metrics={**before.metrics, **entry.metrics})
+
+
 def merged(
     old: Baseline,
     entries: Sequence[BaselineEntry],
@@ -66,8 +72,12 @@ def merged(
     settings: Settings,
     here: Environment,
 ) -> Baseline:
-    """The new entries replace this machine's old ones; a whole run also drops benchmarks that are gone."""
+    """The new entries replace this machine's old ones; a whole run also drops benchmarks that are gone.
+
+    A metric that was not measured this time keeps its old record while the benchmark's source is the same.
+    """
     fresh = {entry.benchmark for entry in entries}
+    entries = [_with_old_metrics(entry, old.entry(entry.benchmark, entry.machine)) for entry in entries]
     whole = not settings.expression and not settings.paths
     existing = {spec.id for spec in collection.specs}
     kept = [

@@ -48,7 +48,7 @@ def open_ports(settings: Settings, command: str, progress: Progress) -> Iterator
     notices = (*machine.host_notices(), *_subject_notices(settings))
     with machine.move_parent_off(cpu):
         try:
-            yield Ports(executor, store, runs, clock, progress, environment, commit.id, notices)
+            yield Ports(executor, store, runs, clock, progress, environment, commit.label, notices)
         finally:
             progress.end()
             runs.close()

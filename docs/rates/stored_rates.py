@@ -87,7 +87,11 @@ def _record_nested(
     session = Session(executor, MemoryRunLog(), SystemClock(), SilentProgress(), math.inf)
     rest = bases[1:]
     record_passes(
-        session, specs, ["time"], lambda: _record_nested(given, executor, specs, rest), lambda _: TOLERANCE
+        session,
+        specs,
+        lambda _: {"time"},
+        lambda: _record_nested(given, executor, specs, rest),
+        lambda _: TOLERANCE,
     )
     for (name, _), own in session.estimates(lambda _: TOLERANCE).items():
         row = {

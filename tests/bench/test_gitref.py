@@ -67,3 +67,9 @@ def test_a_git_that_hangs_is_given_up(tmp_path, monkeypatch):
 @pytest.mark.integration
 def test_the_version_is_known():
     assert git_version()[0].isdigit()
+
+
+def test_a_tree_that_differs_from_its_commit_says_so_in_its_label():
+    assert Commit("abc", dirty=True).label == "abc-dirty"
+    assert Commit("abc").label == "abc"
+    assert Commit(None, dirty=True).label is None

@@ -481,6 +481,51 @@ def test_updating_one_benchmark_leaves_the_others_alone(world, settings):
     assert world.store.baseline.entry("bench_x.py::alpha", HERE.machine).reason == "again"
 
 
+def test_a_metric_not_measured_this_time_keeps_its_record(world, settings):
+    from dataclasses import replace
+
+    world.host.peak["alpha"] = 5e6
+    guard.update_baseline(replace(settings, metrics=("peak",)), world.ports)
+
+    metrics = world.store.baseline.entry("bench_x.py::alpha", HERE.machine).metrics
+    assert len(metrics["time"].processes) == 20
+    assert metrics["peak"].value == 5e6
+    assert world.clock.elapsed == 0
+
+
+def test_a_record_of_another_source_is_not_kept(world, settings):
+    from dataclasses import replace
+
+    world.specs = [spec("alpha", source_hash="new")]
+    guard.update_baseline(replace(settings, metrics=("peak",), expression="alpha"), world.ports)
+
+    assert set(world.store.baseline.entry("bench_x.py::alpha", HERE.machine).metrics) == {"peak", "rss"}
+
+
+def test_nothing_is_measured_for_a_baseline_when_a_suite_does_not_import(settings):
+    world = World(
+        problems=[ProcessFailure("bench_y.py", "collect", 0, FailureKind.IMPORT, "does not import")]
+    )
+
+    report = world.check(settings)
+
+    assert report.exit_code == 4
+    assert world.executor.asked == []
+    assert world.store.baseline is None
+
+
+def test_growth_below_the_floor_is_ok_and_says_so(settings):
+    world = World([spec("alpha")])
+    world.host.peak["alpha"] = 1000.0
+    world.check(settings)
+    world.host.peak["alpha"] = 1400.0
+
+    row = rows(world.check(settings), "peak")["alpha"]
+
+    assert row.verdict is Verdict.OK
+    assert "below the floor" in row.note
+
+
 def test_a_whole_update_drops_what_is_gone_and_keeps_other_machine_kinds(world, settings):
     world.environment = OTHER
     world.specs = SPECS[:2]
