@@ -10,6 +10,7 @@ from bench.errors import MeasurementError
 from bench.estimates import (
     PLAIN,
     estimate,
+    disturbed,
     fit_calibration,
     process_value,
     reference_cv,
@@ -241,3 +242,19 @@ def test_only_blocks_of_time_are_calibrated():
     tail = replace(moody(1, 1.3), metric="p95")
     for runs in ([], [waiting], [tail]):
         assert fit_calibration(runs) == PLAIN == Calibration()
+
+
+def test_a_lone_reading_far_from_the_others_was_disturbed():
+    quiet = [0.01 * (k % 5) for k in range(20)]
+
+    assert disturbed(quiet, 0.10) == ()
+    assert disturbed([*quiet[:7], 0.74, *quiet[8:]], 0.10) == (7,)
+    assert disturbed([*quiet[:7], -0.48, *quiet[8:]], 0.10) == (7,)
+
+
+def test_a_second_mode_is_how_the_benchmark_behaves_and_not_a_disturbance():
+    assert disturbed([0.0] * 14 + [0.3] * 6, 0.10) == ()
+
+
+def test_readings_within_half_the_tolerance_are_never_called_disturbed():
+    assert disturbed([0.0] * 19 + [0.04], 0.10) == ()
