@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from bench.errors import MeasurementError
 from bench.estimates import (
     PLAIN,
-    estimate,
     disturbed,
+    estimate,
     fit_calibration,
     process_value,
     reference_cv,
