@@ -153,6 +153,7 @@ class IsolatedExecutor:
                 warmup_calls=int(body.get("warmup_calls", 0)),
                 cpu=self.cpu,
                 empty_loop_share=float(body.get("empty_loop_share", 0.0)),
+                cpu_share=float(body.get("cpu_share", 1.0)),
                 duration_s=elapsed,
                 subject_files=tuple((str(name), str(file)) for name, file in body["subject_files"]),
             )

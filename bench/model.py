@@ -97,7 +97,11 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class ProcessRun:
-    """Everything that one worker process measured of one benchmark; kept raw."""
+    """Everything that one worker process measured of one benchmark; kept raw.
+
+    ``cpu_share`` is the share of the measuring time during which the thread had the CPU: well below 1 where
+    another process held it in between.
+    """
 
     benchmark: str
     metric: str
@@ -111,6 +115,7 @@ class ProcessRun:
     warmup_calls: int = 0
     cpu: int | None = None
     empty_loop_share: float = 0.0
+    cpu_share: float = 1.0
     duration_s: float = 0.0
     subject_files: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()

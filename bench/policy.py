@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from bench.compare import Limits
-from bench.model import BenchmarkSpec, Comparison, Rule, RunVerdict, Verdict
+from bench.model import BenchmarkSpec, Comparison, Decision, Rule, RunVerdict, Verdict
 from bench.settings import Settings
 from bench.stats.describe import sd
 from bench.units import format_ratio
@@ -28,6 +29,13 @@ FLOORS: Mapping[str, float] = {
     "retained": 1.0,
 }
 """Smallest change, in the metric's unit, that is ever called a change; a metric not named here has none."""
+
+CROWDED_SHARE = 0.85
+"""A process that had the CPU for less than this share of its measurement shared it with a stranger."""
+CROWDED_PROCESSES = 1 / 3
+CROWDED_EFFECT = math.log(1.5)
+"""What sharing the CPU can look like. Measured: a test suite running on the same CPU made code with a large
+footprint read 15-30 % slower against the reference, in every process, for as long as it ran."""
 
 RUN_ALPHA = 0.01
 """Chance that a run over unchanged code convicts anything by chance, shared by all its time comparisons."""
@@ -75,6 +83,25 @@ def rule_for(settings: Settings, spec: BenchmarkSpec, comparisons: int, metric: 
         comparisons=max(comparisons, 1),
         tau=SITTING_SHIFT,
     )
+
+
+def tempered(decision: Decision, shares: Sequence[float]) -> Decision:
+    """The decision, or ``undecided`` where it convicts on processes that had to share their CPU.
+
+    ``shares`` are the CPU shares of the head's processes. Another process on the same CPU empties the caches
+    at every switch, which hurts large code more than the reference, and no repetition averages it out. A
+    change too large for that explanation (95 % lower bound above 50 %) stays red.
+    """
+    crowded = sum(share < CROWDED_SHARE for share in shares)
+    proved_anyway = decision.interval[0] > CROWDED_EFFECT
+    if (
+        decision.verdict is not Verdict.REGRESSED
+        or proved_anyway
+        or crowded <= CROWDED_PROCESSES * len(shares)
+    ):
+        return decision
+    words = f"something else ran on the CPU during {crowded} of {len(shares)} processes: try a quieter host"
+    return replace(decision, verdict=Verdict.UNDECIDED, note="; ".join(filter(None, (words, decision.note))))
 
 
 def is_calibratable(processes: Sequence[float], tolerance: float) -> bool:

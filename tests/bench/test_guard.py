@@ -89,6 +89,21 @@ def settings(root):
     return Settings(root=root, suites=("bench_x.py",), baseline=root / "baselines", reports=root / "reports")
 
 
+class Crowded(Host):
+    """The same machine while another process holds the CPU half of the time."""
+
+    crowded = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 8, 9})
+    attempts = 0
+
+    def __call__(self, spec, task):
+        from dataclasses import replace
+
+        run = super().__call__(spec, task)
+        self.attempts += task.metric == "time" and task.process in self.crowded
+        share = 0.5 if task.metric == "time" and task.process in self.crowded else 0.99
+        return replace(run, cpu_share=share)
+
+
 class World:
     """Ports over a simulated host, remembering the baseline from call to call."""
 
@@ -173,6 +188,35 @@ def test_a_slowdown_is_red_and_only_where_it_is(world, settings):
     }  # fmt: skip
     assert rows(report)["beta"].change == pytest.approx(0.25, abs=0.05)
     assert rows(report)["beta"].processes[1] >= 10
+
+
+def test_nobody_is_convicted_on_processes_that_shared_their_cpu(world, settings):
+    world.host = Crowded(seed=3)
+    world.host.seconds["beta"] = 1.25e-4
+
+    report = world.check(settings)
+
+    row = rows(report)["beta"]
+    assert (row.verdict, row.suspect, report.exit_code) == (Verdict.UNDECIDED, True, 0)
+    assert "quieter host" in row.note
+    assert world.check(settings, ci=True).exit_code == 3
+
+
+def test_a_change_too_large_for_a_shared_cpu_stays_red(world, settings):
+    world.host = Crowded(seed=3)
+    world.host.seconds["beta"] = 3e-4
+
+    assert rows(world.check(settings))["beta"].verdict is Verdict.REGRESSED
+
+
+def test_a_process_that_shared_its_cpu_is_measured_a_second_time_and_the_better_reading_kept(world, settings):
+    world.host = Crowded(seed=3)
+    world.host.crowded = frozenset({2})
+
+    report = world.check(settings, expression="alpha")
+
+    assert world.host.attempts == 2
+    assert rows(report)["alpha"].processes == (20, 5)
 
 
 def test_the_conviction_needs_fresh_processes(world, settings):

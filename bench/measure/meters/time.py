@@ -36,6 +36,7 @@ class Samples:
     reference_loops: int
     warmup_calls: int
     empty_loop_share: float
+    cpu_share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +76,17 @@ def _blocks(target: Target, task: TimeTask, warm: WarmUp) -> Samples:
     reference_loops = max(1, round(BLOCK_SECONDS / _reference_seconds()))
     cost = timer_cost()
     pairs: list[tuple[float, float]] = []
-    end = perf_counter() + task.duration_s
-    limit = perf_counter() + MAX_SECONDS
-    while (now := perf_counter()) < limit and (now < end or len(pairs) < MIN_BLOCKS):
+    start, had_cpu = perf_counter(), thread_time()
+    while (elapsed := perf_counter() - start) < MAX_SECONDS and (
+        elapsed < task.duration_s or len(pairs) < MIN_BLOCKS
+    ):
         subject = target.block(done) - cost
         reference = time_calls(reference_kernel, reference_loops) - cost
         pairs.append((subject / loops, reference / reference_loops))
         tidy()
-    return Samples(
-        Method.BLOCKS, pairs, loops, reference_loops, warm.calls, loop_cost() / max(warm.call_s, 1e-12)
-    )
+    share = min((thread_time() - had_cpu) / (perf_counter() - start), 1.0)
+    empty = loop_cost() / max(warm.call_s, 1e-12)
+    return Samples(Method.BLOCKS, pairs, loops, reference_loops, warm.calls, empty, share)
 
 
 def loop_counts(call_s: float, slowdown: float) -> tuple[int, int]:
