@@ -33,6 +33,8 @@ _BOOT = (
 _KEPT_OUTPUT = 16_384
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _ORPHAN_GRACE_S = 10.0
+_FAREWELL_S = 1.0
+"""A worker that has answered ends at once; one that does not (its benchmark forked) is killed after this."""
 _ONE_SEED = frozenset({"peak", "retained"})
 
 
@@ -207,11 +209,11 @@ def _converse(process: subprocess.Popen[bytes], read_end: int, request: bytes, t
     gathered.output = (gathered.output + _already_written(process.stdout))[-_KEPT_OUTPUT:]
     late = gathered.late
     returncode = None
-    if not late and gathered.message is None:
+    if not late:
         try:
-            returncode = process.wait(timeout=_ORPHAN_GRACE_S)
+            returncode = process.wait(timeout=_ORPHAN_GRACE_S if gathered.message is None else _FAREWELL_S)
         except subprocess.TimeoutExpired:
-            late = True
+            late = gathered.message is None
     return _Answer(_decode(gathered.message), gathered.output.decode("utf-8", "replace"), returncode, late)
 
 

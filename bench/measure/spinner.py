@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
 import sys
 from pathlib import Path
 from time import thread_time
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from bench.measure.kernels import reference_kernel
-
-if TYPE_CHECKING:
-    import subprocess
 
 _REPLY = struct.Struct("=qd")
 _LEAST_SECONDS = 0.001
 _BATCH = 8
+_FAREWELL_S = 1.0
 
 
 class Spinner:
@@ -30,8 +29,7 @@ class Spinner:
         self.last_iterations = 0
 
     def __enter__(self) -> Self:
-        import mmap  # noqa: PLC0415  -- only long calls need the second process
-        import subprocess  # noqa: PLC0415
+        import mmap  # noqa: PLC0415  -- only long calls need it
 
         self._shared = os.memfd_create("spinner") if hasattr(os, "memfd_create") else _plain_file()
         os.ftruncate(self._shared, mmap.PAGESIZE)
@@ -65,8 +63,11 @@ class Spinner:
         return float(seconds) / self.last_iterations
 
     def __exit__(self, *_exc: object) -> None:
-        self._process.kill()
-        self._process.communicate()
+        try:
+            self._process.communicate(timeout=_FAREWELL_S)  # closes its input, which ends it
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
         self._flag.close()
         os.close(self._shared)
 

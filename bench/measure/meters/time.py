@@ -8,7 +8,6 @@ from time import perf_counter, thread_time
 
 from bench.measure.clock import loop_cost, time_calls, timer_cost
 from bench.measure.kernels import reference_kernel
-from bench.measure.spinner import Spinner
 from bench.measure.target import Target
 from bench.measure.warmup import WarmUp, quiet_collector, tidy, warm_up
 from bench.model import Method
@@ -107,6 +106,8 @@ def _concurrent(target: Target, task: TimeTask, warm: WarmUp) -> Samples:
     pairs: list[tuple[float, float]] = []
     end = perf_counter() + 2 * task.duration_s  # the CPU is shared with the reference
     limit = perf_counter() + MAX_SECONDS
+    from bench.measure.spinner import Spinner  # noqa: PLC0415  -- subprocess, which few workers need
+
     with Spinner() as spinner:
         while (now := perf_counter()) < limit and (now < end or len(pairs) < MIN_LONG_CALLS):
             spinner.release()
