@@ -70,7 +70,7 @@ def benchmark(  # noqa: PLR0913  -- every one is a documented keyword of the pub
     ...     return sum(range(n))
     """
     declaration = Declaration(
-        params=dict(params or {}),
+        params={} if params is None else params,
         setup=setup,
         items=items,
         budgets=(budgets,) if isinstance(budgets, str) else tuple(budgets),

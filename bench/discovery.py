@@ -106,20 +106,34 @@ def specs_of(module: ModuleType, path: str) -> list[BenchmarkSpec]:
 
 
 def _check(declaration: Declaration, place: str) -> None:
-    given: Mapping[str, object] = declaration.params
+    given: object = declaration.params
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(f"{place}: params is a mapping of name to values, not {_text(given)}")
+    _check_numbers(declaration, place)
+    if declaration.setup is not None and not callable(declaration.setup):
+        raise ConfigurationError(f"{place}: setup is a function, not {_text(declaration.setup)}")
     for key, values in given.items():
         if isinstance(values, str) or not isinstance(values, Sequence) or not values:
             raise ConfigurationError(
                 f"{place}: params[{key!r}] must be a non-empty list of values, not {_text(values)}"
             )
-    if declaration.tolerance is not None and not 0 < declaration.tolerance < 10:
-        raise ConfigurationError(f"{place}: tolerance is a ratio such as 0.15, not {declaration.tolerance!r}")
     if declaration.growth is not None and declaration.growth not in declaration.params:
         raise ConfigurationError(
             f"{place}: growth={declaration.growth!r} is not one of its params {sorted(declaration.params)}"
         )
-    if not declaration.timeout > 0:
-        raise ConfigurationError(f"{place}: timeout is a number of seconds, not {declaration.timeout!r}")
+
+
+def _check_numbers(declaration: Declaration, place: str) -> None:
+    if declaration.tolerance is not None and not _between(declaration.tolerance, 10):
+        raise ConfigurationError(
+            f"{place}: tolerance is a ratio such as 0.15, not {_text(declaration.tolerance)}"
+        )
+    if not _between(declaration.timeout, 1e6):
+        raise ConfigurationError(f"{place}: timeout is a number of seconds, not {_text(declaration.timeout)}")
+
+
+def _between(value: object, limit: float) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < limit
 
 
 def _items(declaration: Declaration, values: dict[str, Any], place: str) -> float | None:

@@ -169,7 +169,7 @@ class IsolatedExecutor:
 
     def _ask(self, request: dict[str, Any], hash_seed: int, timeout_s: float) -> _Answer:
         request |= {"roots": dict(self.roots), "watch": list(self.watch), "cpu": self.cpu}
-        request["alarm_s"] = timeout_s + _ORPHAN_GRACE_S
+        request |= {"alarm_s": timeout_s + _ORPHAN_GRACE_S, "parent": os.getpid()}
         read_end, write_end = os.pipe()
         try:
             process = self._spawn(write_end, hash_seed)
@@ -302,6 +302,8 @@ def _body(answer: _Answer) -> dict[str, Any] | str:
         return "no answer within its time-out; work that long needs @benchmark(timeout=SECONDS)"
     if answer.returncode is not None and answer.returncode < 0:
         return f"the process was killed by signal {_signal_name(-answer.returncode)}"
+    if answer.returncode is None:
+        return "the answer is garbled: the subject wrote to descriptors that are not its own"
     return f"the process exited with code {answer.returncode} before it answered"
 
 

@@ -177,6 +177,8 @@ def record_passes(
     _pass(session, turns, range(half), "baseline, pass 1 of 2")
     for metric in MEMORY_PROCESSES:
         memory_pass(session, [spec for spec in specs.values() if metric in metrics(spec)], metric)
+    if session.failures:
+        return  # nothing will be stored, so nothing is worth waiting for
     if turns:
         between()
     _pass(session, turns, range(half, BASELINE_PROCESSES), "baseline, pass 2 of 2")

@@ -41,6 +41,16 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
+_WINDOW = 160
+"""Characters of a source line that a message shows around its column."""
+_LONGEST = 500
+
+
+def _shortened(text: str) -> str:
+    """A message quotes keys and values, and those may be a megabyte long."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({len(text):,} characters)"
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where something was written: ``file`` as given by the caller, ``line`` and ``column`` counted from 1.
@@ -95,13 +105,15 @@ class Diagnostic:
         The first line is ``file:line:col: severity[code]: message``; the source line with its caret and the
         hint follow.
         """
-        lines = [f"{visible(str(self.place))}: {self.severity}[{self.code}]: {visible(self.message)}"]
+        message = visible(_shortened(self.message))
+        lines = [f"{visible(str(self.place))}: {self.severity}[{self.code}]: {message}"]
         if self.source_line:
-            before = visible(self.source_line[: max(0, self.place.column - 1)])
-            lines.append(f"    {visible(self.source_line)}")
-            lines.append(f"    {' ' * len(before)}{'^' * max(1, self.width)}")
+            start = max(0, self.place.column - 1 - _WINDOW // 2) if len(self.source_line) > _WINDOW else 0
+            before = visible(self.source_line[start : max(0, self.place.column - 1)])
+            lines.append(f"    {visible(self.source_line[start : start + _WINDOW])}")
+            lines.append(f"    {' ' * len(before)}{'^' * min(max(1, self.width), _WINDOW // 2)}")
         if self.hint:
-            lines.append(f"    hint: {visible(self.hint)}")
+            lines.append(f"    hint: {visible(_shortened(self.hint))}")
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:

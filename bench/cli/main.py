@@ -6,6 +6,7 @@ Commands are imported when they are called, so that ``--version`` and ``--help``
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -82,6 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if argv is None:
         _drop_working_folder()
+        _end_orderly_when_told()
     try:
         return _dispatch(arguments)
     except (KeyboardInterrupt, click.Abort):
@@ -111,6 +113,17 @@ def _dispatch(arguments: list[str]) -> int:
     _assert_own_package()
     code = cli.main(args=arguments, prog_name="bench-guard", standalone_mode=False)
     return code if isinstance(code, int) else 0
+
+
+def _end_orderly_when_told() -> None:
+    """A cancelled CI job sends SIGTERM, a closed terminal SIGHUP: both end like Ctrl-C, without orphans."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), interrupt)
 
 
 def _show_usage_error(error: click.ClickException) -> None:

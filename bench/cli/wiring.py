@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from bench import machine
+from bench.cli.output import say
 from bench.clock import SystemClock
 from bench.executor import IsolatedExecutor
 from bench.gitref import describe
@@ -42,7 +43,7 @@ def open_ports(settings: Settings, command: str, progress: Progress) -> Iterator
         dirty=commit.dirty,
         settings=described(settings),
     )
-    runs = FileRunLog(settings.reports / RUNS_FOLDER, header, progress.say)
+    runs = FileRunLog(settings.reports / RUNS_FOLDER, header, say)
     roots = {} if settings.installed else subject_roots(settings)
     executor = IsolatedExecutor(settings.root, roots, settings.subject if settings.installed else (), cpu)
     notices = (*machine.host_notices(), *_subject_notices(settings))

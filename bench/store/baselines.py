@@ -22,7 +22,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from bench.errors import DamagedFileError, StoreError
-from bench.model import Baseline, BaselineEntry, Calibration, MetricRecord
+from bench.model import Baseline, BaselineEntry, Calibration, Method, MetricRecord
 from bench.store.atomic import atomic_write, unwritable
 from bench.store.documents import Step, convert, decode_object, upgrade
 
@@ -32,6 +32,8 @@ FILE_NAME = "baseline.json"
 
 _STEPS: Mapping[int, Step] = {}
 _DIGITS = 6
+_LARGEST_LOG = 60.0
+"""exp(60) iterations of the reference are longer than the universe has lasted."""
 _LOCK_SECONDS = 30.0
 
 
@@ -151,8 +153,32 @@ def decode_baseline(data: bytes, path: Path) -> Baseline:
                 raise DamagedFileError(
                     f"{path}: benchmarks.{benchmark}: machine kind {machine!r} is not in 'machines'"
                 )
+            for metric, record in entry.metrics.items():
+                _check_record(record, metric, f"{path}: benchmarks.{benchmark}.{machine}")
             entries.append(_entry_from(benchmark, machine, entry))
     return Baseline(machines=file.machines, entries=tuple(entries))
+
+
+def _check_record(record: _Record, metric: str, place: str) -> None:
+    """DamagedFileError for a record that parses but cannot have been measured."""
+    units = {"time": "s", "p95": "s", "p99": "s", "peak": "B", "rss": "B"}
+    numbers = (record.value, *record.processes, record.sensitivity, record.reference_s or 1.0)
+    complaints = {
+        f"{metric!r} is no metric": metric not in units,
+        f"unit {record.unit!r} is not {units.get(metric)!r}": record.unit != units.get(metric),
+        f"method {record.method!r} is not one of {', '.join(Method)}": record.method not in set(Method),
+        "'processes' is empty": not record.processes,
+        "a number is not finite": not all(map(math.isfinite, numbers)),
+        "'value' is not positive": record.value < 0 or (record.unit == "s" and record.value == 0),
+        "'reference_s' is not positive": record.reference_s is not None and record.reference_s <= 0,
+        "'processes' of a ratio are natural logs": record.unit == "s"
+        and max(map(abs, record.processes), default=0) > _LARGEST_LOG,
+    }
+    for complaint, applies in complaints.items():
+        if applies:
+            raise DamagedFileError(
+                f"{place}.metrics.{metric}: {complaint}", hint="restore the file from version control"
+            )
 
 
 def _entry_from(benchmark: str, machine: str, entry: _Entry) -> BaselineEntry:

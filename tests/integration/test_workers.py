@@ -2,7 +2,12 @@
 
 import os
 import re
+import select
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -186,6 +191,50 @@ def test_a_suite_that_does_not_import_is_a_problem_and_the_others_are_collected(
     assert "No module named 'nothing_of_this_name' (bench_broken.py:1)" in found.problems[0].message
     assert found.problems[0].kind is FailureKind.IMPORT
     assert len(found.specs) == 14
+
+
+def test_a_syntax_error_is_placed_in_the_file_that_has_it(project):
+    (project / "broken_module.py").write_text("x = 1\ndef (")
+    (project / "bench_imports_it.py").write_text("import broken_module")
+    (project / "bench_has_it.py").write_text("\n\ndef (")
+
+    suites = [project / "bench_imports_it.py", project / "bench_has_it.py"]
+    found = IsolatedExecutor(project).collect(suites)
+
+    assert "(broken_module.py:2)" in found.problems[0].message
+    assert "(bench_has_it.py:3)" in found.problems[1].message
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_no_worker_outlives_a_guard_that_is_told_to_end(tmp_path, number):
+    marker = tmp_path / "pid"
+    (tmp_path / "bench_loop.py").write_text(
+        "import os, pathlib\nfrom bench import benchmark\n@benchmark\ndef work():\n"
+        f"    pathlib.Path({str(marker)!r}).write_text(str(os.getpid()))\n    while True: pass"
+    )
+    command = [sys.executable, "-P", "-m", "bench.cli.main", "run", "bench_loop.py", "-q"]
+    guard = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    wait_until(lambda: marker.is_file() and marker.read_text())
+    guard.send_signal(number)
+    guard.communicate()
+
+    assert guard.returncode == (130 if number == signal.SIGTERM else -signal.SIGKILL)
+    wait_until(lambda: not alive(int(marker.read_text())))
+
+
+def wait_until(condition, seconds=20.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        select.select([], [], [], 0.01)
+
+
+def alive(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
 
 
 def test_a_suite_that_hangs_at_import_times_out(project):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import DamagedFileError, NewerFormatError, StoreError
-from bench.model import Baseline, BaselineEntry, MetricRecord
+from bench.model import Baseline, BaselineEntry, Calibration, Method, MetricRecord
 from bench.store.baselines import FileBaselineStore, MemoryBaselineStore, decode_baseline, encode_baseline
 
 KIND = "linux-x86_64-2cpu-cpython3.11-1a2b3c4d"
@@ -165,23 +165,35 @@ def test_the_memory_store_behaves_alike():
 
 
 _texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-_whole = st.integers(-(2**53), 2**53).map(float)
-_rounded = st.floats(-1e9, 1e9).map(lambda number: float(f"{number:.6g}"))
-_records = st.builds(
+_bytes = st.integers(0, 2**53).map(float)
+_logs = st.floats(-50, 50).map(lambda number: float(f"{number:.6g}"))
+_seconds = st.floats(1e-9, 1e3).map(lambda number: float(f"{number:.6g}"))
+_slopes = st.floats(0.4, 1.6).map(lambda number: float(f"{number:.6g}"))
+_flags = {"calibratable": st.booleans(), "varies": st.booleans()}
+_methods = st.sampled_from([method.value for method in Method])
+_ratios = st.builds(
     MetricRecord,
-    unit=_texts,
-    processes=st.lists(_whole | _rounded, max_size=4).map(tuple),
-    value=_whole | _rounded,
-    method=_texts,
-    calibratable=st.booleans(),
-    varies=st.booleans(),
+    unit=st.just("s"),
+    processes=st.lists(_logs, min_size=1, max_size=4).map(tuple),
+    value=_seconds,
+    method=_methods,
+    calibration=st.just(Calibration()) | st.builds(Calibration, _slopes, _seconds),
+    **_flags,
+)
+_memory = st.builds(
+    MetricRecord,
+    unit=st.just("B"),
+    processes=st.lists(_bytes, min_size=1, max_size=4).map(tuple),
+    value=_bytes,
+    method=_methods,
+    **_flags,
 )
 _entries = st.builds(
     BaselineEntry,
     benchmark=_texts,
     machine=st.sampled_from(["m1", "m2"]),
     source_hash=_texts,
-    metrics=st.dictionaries(_texts, _records, max_size=2),
+    metrics=st.fixed_dictionaries({}, optional={"time": _ratios, "p95": _ratios, "peak": _memory}),
     commit=st.none() | _texts,
     date=_texts,
     reason=st.none() | _texts,
@@ -194,6 +206,31 @@ def test_any_rounded_baseline_survives_the_round_trip(entries):
     used = {found.machine for found in entries}
     baseline = Baseline({kind: {"os": kind} for kind in used}, ordered)
     assert decode_baseline(encode_baseline(baseline), "x") == baseline
+
+
+GOOD = {"unit": "s", "processes": (-1.0,), "value": 1e-5, "method": "blocks"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "change", "complaint"),
+    [
+        ("tyme", {}, "'tyme' is no metric"),
+        ("time", {"unit": "B"}, "unit 'B' is not 's'"),
+        ("time", {"method": "foo"}, "method 'foo' is not one of blocks"),
+        ("time", {"processes": ()}, "'processes' is empty"),
+        ("time", {"processes": (1e300,)}, "natural logs"),
+        ("time", {"value": 0.0}, "'value' is not positive"),
+        ("time", {"calibration": Calibration(1.0, -1.0)}, "'reference_s' is not positive"),
+    ],
+)
+def test_a_record_that_cannot_have_been_measured_is_damage_with_its_place(metric, change, complaint):
+    record = MetricRecord(**{**GOOD, **change})
+    entry = BaselineEntry("b.py::work", "m1", "h", {metric: record})
+    data = encode_baseline(Baseline({"m1": {"os": "linux"}}, (entry,)))
+
+    with pytest.raises(DamagedFileError, match=complaint) as caught:
+        decode_baseline(data, "file.json")
+    assert f"file.json: benchmarks.b.py::work.m1.metrics.{metric}" in str(caught.value)
 
 
 @given(st.binary(max_size=60))
