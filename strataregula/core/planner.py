@@ -8,8 +8,8 @@ characters.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from strataregula.core.coverage import Coverage
 from strataregula.core.domains import DomainSet, check_parents, read_domains
@@ -37,6 +37,10 @@ __all__ = [
 ]
 
 MAX_KEYS: Final = 10_000_000
+_JOINED_TEXTS: Final = 2_000
+
+Run: TypeAlias = tuple[str, Sequence[str], Any]
+"""A prefix, the endings it is put before, and the value of all these keys."""
 _SCALARS: Final = frozenset({str, int, float, bool, type(None), bytes})
 
 
@@ -54,13 +58,44 @@ class PlannedRule(NamedTuple):
 class SectionPlan:
     """The rules of one section in the order of the sources; ``count`` keys are made, overlaps counted twice.
 
-    ``selects`` tells that some rule chooses among the keys of the others.
+    ``selects`` tells that some rule chooses among the keys of the others. ``runs`` is the same section as
+    (prefix, endings, value) where every rule is that simple, else empty: expanding from it touches no rule,
+    which is an eighth of the time of 500 rules of 47 keys.
     """
 
     name: str
     rules: tuple[PlannedRule, ...]
     count: int
     selects: bool
+    runs: tuple[Run, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "runs", _runs(self.rules))
+
+
+def _runs(rules: Iterable[PlannedRule]) -> tuple[Run, ...]:
+    """All rules as runs, tables joined once with the suffix they share; empty when a rule is not so simple.
+
+    A plan expands nothing, so what is joined stays small: tables that the rules share, not keys.
+    """
+    joined: dict[tuple[int, str], Sequence[str]] = {}
+    runs: list[Run] = []
+    room = _JOINED_TEXTS
+    for planned in rules:
+        run = planned.template.run
+        if run is None or planned.excluded:
+            return ()
+        prefix, endings, suffix = run
+        if suffix:
+            use = id(endings), suffix
+            if use not in joined:
+                room -= len(endings)
+                if room < 0:
+                    return ()
+                joined[use] = [middle + suffix for middle in endings]
+            endings = joined[use]
+        runs.append((prefix, endings, planned.rule.value))
+    return tuple(runs)
 
 
 @dataclass(frozen=True, slots=True)
