@@ -30,7 +30,7 @@ def write_atomically(path: str | os.PathLike[str], produce: Callable[[TextIO], o
             os.fsync(file.fileno())
         temporary.chmod(_permissions(target))
         temporary.replace(target)
-    except BaseException:
+    except BaseException:  # Ctrl-C too must not leave the temporary file behind; raised again below
         temporary.unlink(missing_ok=True)
         raise
 

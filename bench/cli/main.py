@@ -99,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         say(f"bench-guard: error: {error}")
         return error.exit_code
-    except Exception as error:
+    except Exception as error:  # the last line of defence: whatever is wrong in here, a user sees one message
         if "--debug" in arguments:
             raise
         say(f"bench-guard: internal error: {type(error).__name__}: {error}\n  hint: --debug shows where")

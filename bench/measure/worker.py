@@ -124,7 +124,7 @@ def _measured(request: dict[str, Any], module: ModuleType) -> dict[str, Any]:
             return _meter(request, target)
         finally:
             target.close()
-    except BaseException as error:  # the benchmark is foreign code
+    except BaseException as error:  # the benchmark is foreign code: it may raise SystemExit or worse
         raise WorkerFailure(FailureKind.RAISED, describe(error)) from error
 
 

@@ -25,7 +25,7 @@ def atomic_write(path: Path, data: bytes) -> None:
         try:
             _write_synced(temporary, data, _mode_of(target))
             temporary.replace(target)
-        except BaseException:
+        except BaseException:  # Ctrl-C too must not leave the temporary file behind; raised again below
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
