@@ -100,7 +100,9 @@ class ProcessRun:
     """Everything that one worker process measured of one benchmark; kept raw.
 
     ``cpu_share`` is the share of the measuring time during which the thread had the CPU: well below 1 where
-    another process held it in between.
+    another process held it in between. A ``paired`` run is one process of either side in turn: its blocks
+    hold seconds per call of the head as subject and of the base as reference. ``host`` are readings of the
+    reference kernel before and after, seconds per iteration.
     """
 
     benchmark: str
@@ -119,6 +121,8 @@ class ProcessRun:
     duration_s: float = 0.0
     subject_files: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    paired: bool = False
+    host: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
