@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import resource
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter, sleep, thread_time
 
@@ -13,6 +14,7 @@ from bench.measure.target import Target
 MIN_CALLS = 5
 MIN_SECONDS = 0.1
 MAX_SECONDS = 1.0
+_BURST_SECONDS = 0.002
 
 _PILED_UP = 20_000
 """Container objects that may pile up before a collection between two blocks; about 1 ms of collecting."""
@@ -66,14 +68,32 @@ class _ForkWatch:
 def warm_up(target: Target, *, min_s: float = MIN_SECONDS, max_s: float = MAX_SECONDS) -> WarmUp:
     """Call the target until it had at least 5 calls and ``min_s`` seconds, or ``max_s`` seconds.
 
-    ``call_s`` is the fastest of the later bursts, because a burst that the host interrupted says nothing of
-    the call.
+    ``call_s`` is the fastest of the bursts, because a burst that the host interrupted says nothing of the
+    call.
     """
+
+    def enough(calls: int, elapsed: float) -> bool:
+        return (elapsed >= min_s and calls >= MIN_CALLS) or elapsed >= max_s
+
+    return _in_bursts(target, enough, None)
+
+
+def warm_up_like(target: Target, calls: int, *, max_s: float = MAX_SECONDS) -> WarmUp:
+    """Call the target as often as another process did; from 5 calls on, for ``max_s`` seconds at most."""
+
+    def enough(done: int, elapsed: float) -> bool:
+        return done >= calls or (elapsed >= max_s and done >= MIN_CALLS)
+
+    return _in_bursts(target, enough, calls)
+
+
+def _in_bursts(target: Target, enough: Callable[[int, float], bool], most: int | None) -> WarmUp:
     calls, burst, fastest, share = 0, 1, float("inf"), 0.0
     forks = _ForkWatch()
     switches = _voluntary_switches()
     start = perf_counter()
-    while True:
+    while not enough(calls, perf_counter() - start):
+        burst = burst if most is None else min(burst, most - calls)
         cpu = thread_time()
         wall = target.block(burst)
         cpu = thread_time() - cpu
@@ -81,12 +101,8 @@ def warm_up(target: Target, *, min_s: float = MIN_SECONDS, max_s: float = MAX_SE
         calls += burst
         fastest = min(fastest, wall / burst)
         share = max(share, cpu / wall if wall > 0 else 1.0)
-        elapsed = perf_counter() - start
-        if (elapsed >= min_s and calls >= MIN_CALLS) or elapsed >= max_s:
-            waits = (_voluntary_switches() - switches) / calls
-            return WarmUp(calls, fastest, min(share, 1.0), waits)
-        if wall < 0.002:
-            burst *= 2
+        burst *= 2 if wall < _BURST_SECONDS else 1
+    return WarmUp(calls, fastest, min(share, 1.0), (_voluntary_switches() - switches) / calls)
 
 
 def _voluntary_switches() -> int:

@@ -5,8 +5,9 @@ argument, so nothing that the subject prints can be mistaken for a result.
 
 Request keys: ``mode`` (``collect``, ``time``, ``p95``, ``p99``, ``peak``, ``rss``), ``suite`` (path),
 ``id_path``, ``function``, ``case``, ``roots`` (bound subjects), ``watch`` (unbound subjects to report),
-``cpu``, ``alarm_s``, ``duration_s``, ``method``, ``slowdown``. Answer: ``{"ok": ...}`` or
-``{"error": {"kind", "message"}}``.
+``cpu``, ``alarm_s``, ``duration_s``, ``method``, ``slowdown``; for one side of a pair also ``link`` (a
+descriptor) and ``leads`` (true for the base). Answer: ``{"ok": ...}`` or ``{"error": {"kind", "message"}}``,
+with ``"partner": true`` where only the other side of a pair is to blame.
 """
 
 from __future__ import annotations
@@ -19,15 +20,19 @@ import traceback
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.authoring import ATTRIBUTE, Declaration
 from bench.discovery import specs_of
 from bench.errors import BenchGuardError
+from bench.measure.link import Link, PartnerLost
 from bench.measure.loading import load_suite
 from bench.measure.target import Target, make_target
 from bench.model import FailureKind, Method
 from bench.subject import bind, prove, whereabouts
+
+if TYPE_CHECKING:
+    from bench.measure.meters.time import TimeTask
 
 
 class WorkerFailure(Exception):  # noqa: N818  -- carries a FailureKind; never leaves the worker
@@ -85,7 +90,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"ok": _serve(request)}
     except WorkerFailure as failure:
         traceback.print_exception(failure.__cause__ or failure)
-        return {"error": {"kind": failure.kind.value, "message": str(failure)}}
+        partner = isinstance(failure.__cause__, PartnerLost)
+        return {"error": {"kind": failure.kind.value, "message": str(failure), "partner": partner}}
     except BenchGuardError as error:
         return {"error": {"kind": FailureKind.IMPORT.value, "message": str(error)}}
 
@@ -130,6 +136,8 @@ def _measured(request: dict[str, Any], module: ModuleType) -> dict[str, Any]:
 
 def _meter(request: dict[str, Any], target: Target) -> dict[str, Any]:
     mode = request["mode"]
+    if "link" in request:
+        return _half_of_pair(request, target)
     if mode in {"peak", "rss"}:
         from bench.measure.meters import memory  # noqa: PLC0415  -- each pass loads its own meter only
 
@@ -141,9 +149,22 @@ def _meter(request: dict[str, Any], target: Target) -> dict[str, Any]:
         return _as_answer(tails.measure_tails(target, mode))
     from bench.measure.meters import time as timing  # noqa: PLC0415
 
+    return _as_answer(timing.measure_time(target, _time_task(request)))
+
+
+def _half_of_pair(request: dict[str, Any], target: Target) -> dict[str, Any]:
+    from bench.measure.meters import paired  # noqa: PLC0415
+
+    link = Link(int(request["link"]))
+    leads = bool(request["leads"])
+    return _as_answer(paired.measure_half(target, _time_task(request), request["mode"], link, leads=leads))
+
+
+def _time_task(request: dict[str, Any]) -> TimeTask:
+    from bench.measure.meters.time import TimeTask  # noqa: PLC0415
+
     method = Method(request["method"]) if request.get("method") else None
-    task = timing.TimeTask(float(request["duration_s"]), method, float(request.get("slowdown", 0.0)))
-    return _as_answer(timing.measure_time(target, task))
+    return TimeTask(float(request["duration_s"]), method, float(request.get("slowdown", 0.0)))
 
 
 def _as_answer(samples: Any) -> dict[str, Any]:

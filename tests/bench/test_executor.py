@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench import executor
+from bench import workers
 from bench.executor import FakeExecutor, IsolatedExecutor, Task, hash_seed_of
 from bench.model import BenchmarkSpec, FailureKind, Method, ProcessFailure, ProcessRun
 from bench.schedule import HASH_SEEDS
@@ -11,7 +11,7 @@ SPEC = BenchmarkSpec("b.py::work", "b.py", "work", 0, "h")
 
 
 def answered(message, *, output="", returncode=0, timed_out=False):
-    return executor._Answer(message, output, returncode, timed_out)
+    return workers.Answer(message, output, returncode, timed_out)
 
 
 def measured(monkeypatch, tmp_path, answer):
@@ -71,19 +71,19 @@ def test_every_way_to_fail_has_its_words(monkeypatch, tmp_path, answer, kind, wo
 
 @pytest.mark.parametrize("message", [None, b"", b"not json", b"[1, 2]"])
 def test_what_is_not_a_json_object_is_no_answer(message):
-    assert executor._decode(message) is None
+    assert workers._decode(message) is None
 
 
 def test_an_answer_is_whole_only_with_all_its_bytes():
     message = len(b"{}").to_bytes(8, "big") + b"{}"
 
-    assert executor._whole(message[:5]) is None
-    assert executor._whole(message[:9]) is None
-    assert executor._whole(message) == b"{}"
+    assert workers._whole(message[:5]) is None
+    assert workers._whole(message[:9]) is None
+    assert workers._whole(message) == b"{}"
 
 
 def test_an_answer_that_claims_an_absurd_size_is_dropped():
-    assert executor._whole((1 << 60).to_bytes(8, "big") + b"x") == b""
+    assert workers._whole((1 << 60).to_bytes(8, "big") + b"x") == b""
 
 
 def test_time_varies_the_hash_seed_and_peak_memory_does_not():
