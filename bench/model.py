@@ -257,7 +257,11 @@ class MetricRecord:
 
 @dataclass(frozen=True, slots=True)
 class BaselineEntry:
-    """What is stored for one benchmark on one machine kind."""
+    """What is stored for one benchmark on one machine kind.
+
+    ``anchor`` is the entry that was pinned when this source was recorded first, against slow creep over many
+    small updates; only accepting a change moves it. None: the entry itself is the anchor.
+    """
 
     benchmark: str
     machine: str
@@ -266,14 +270,38 @@ class BaselineEntry:
     commit: str | None = None
     date: str = ""
     reason: str | None = None
+    anchor: BaselineEntry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """A change that somebody accepted: what moved from ``old`` to ``new``, when, at which commit, and why.
+
+    ``change`` is relative; None where the old value was zero.
+    """
+
+    benchmark: str
+    machine: str
+    metric: str
+    unit: str
+    old: float
+    new: float
+    change: float | None
+    date: str
+    commit: str | None
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A whole baseline file: the machine kinds it knows (key -> stable environment) and their entries."""
+    """A whole baseline file: the machine kinds it knows (key -> stable environment) and their entries.
+
+    ``accepted`` is the record of accepted changes, oldest first; it only ever grows.
+    """
 
     machines: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     entries: tuple[BaselineEntry, ...] = ()
+    accepted: tuple[Acceptance, ...] = ()
 
     def entry(self, benchmark: str, machine: str) -> BaselineEntry | None:
         """The entry of one benchmark on one machine kind, if there is one."""
@@ -320,11 +348,18 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """The host meanwhile: spread of the reference kernel, its shift across the run, words about it."""
+    """The host meanwhile: spread of the reference kernel, its shift across the run, words about it.
+
+    ``before``, ``during`` and ``after`` are seconds of one iteration of the reference in the first, second
+    and last third of the run; ``shift`` is after over before.
+    """
 
     reference_cv: float | None = None
     shift: float | None = None
     notices: tuple[str, ...] = ()
+    before: float | None = None
+    during: float | None = None
+    after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
