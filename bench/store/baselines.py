@@ -10,31 +10,26 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from bench.errors import DamagedFileError, StoreError
 from bench.model import Baseline, BaselineEntry, Calibration, Method, MetricRecord
-from bench.store.atomic import atomic_write, unwritable
+from bench.store.atomic import atomic_write
 from bench.store.documents import Step, convert, decode_object, upgrade
+from bench.store.jsonfile import LOCK_SECONDS, in_order, locked, read_if_there, rounded, to_text
 
 FORMAT = "bench-guard/baseline"
 VERSION = 1
 FILE_NAME = "baseline.json"
 
 _STEPS: Mapping[int, Step] = {}
-_DIGITS = 6
 _LARGEST_LOG = 60.0
 """exp(60) iterations of the reference are longer than the universe has lasted."""
-_LOCK_SECONDS = 30.0
 
 
 class BaselineStore(Protocol):
@@ -52,7 +47,7 @@ class BaselineStore(Protocol):
 class FileBaselineStore:
     """``FOLDER/baseline.json``."""
 
-    def __init__(self, folder: Path, *, lock_seconds: float = _LOCK_SECONDS) -> None:
+    def __init__(self, folder: Path, *, lock_seconds: float = LOCK_SECONDS) -> None:
         self.path = folder / FILE_NAME
         self._lock_seconds = lock_seconds
 
@@ -62,40 +57,14 @@ class FileBaselineStore:
         Raises DamagedFileError or NewerFormatError naming the file and the place, StoreError where it
         cannot be read.
         """
-        try:
-            data = self.path.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise StoreError(f"{self.path}: cannot be read: {error.strerror or error}") from error
-        return decode_baseline(data, self.path)
+        data = read_if_there(self.path)
+        return None if data is None else decode_baseline(data, self.path)
 
     def update(self, change: Callable[[Baseline], Baseline]) -> Path:
         """Read, change and write under a lock; a file that cannot be understood is never overwritten."""
-        with self._locked():
+        with locked(self.path, self._lock_seconds):
             atomic_write(self.path, encode_baseline(change(self.load() or Baseline())))
         return self.path
-
-    @contextmanager
-    def _locked(self) -> Any:
-        lock_path = self.path.with_name(f".{FILE_NAME}.lock")
-        lock = FileLock(lock_path, timeout=self._lock_seconds)
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except Timeout:
-            raise StoreError(
-                f"{self.path}: another process has been writing it for {self._lock_seconds:g} s",
-                hint=f"wait for it; if there is none, delete {lock_path}",
-            ) from None
-        except OSError as error:
-            raise unwritable(self.path, error) from error
-        try:
-            yield
-        finally:
-            # Removed while held: who waits on the removed file notices (no links) and opens a new one.
-            lock_path.unlink(missing_ok=True)
-            lock.release()
 
 
 class MemoryBaselineStore:
@@ -218,17 +187,10 @@ def encode_baseline(baseline: Baseline) -> bytes:
     document = {
         "format": FORMAT,
         "version": VERSION,
-        "machines": _sorted({kind: keys for kind, keys in baseline.machines.items() if kind in used}),
-        "benchmarks": _sorted(benchmarks),
+        "machines": in_order({kind: keys for kind, keys in baseline.machines.items() if kind in used}),
+        "benchmarks": in_order(benchmarks),
     }
-    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-    return (re.sub(r"\[\n[^\[\]{}\"]*\]", _on_one_line, text) + "\n").encode("utf-8")
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    return value
+    return to_text(document)
 
 
 def _entry_document(entry: BaselineEntry) -> dict[str, Any]:
@@ -250,8 +212,8 @@ def _record_document(record: MetricRecord, benchmark: str) -> dict[str, Any]:
         raise StoreError(f"{benchmark}: a measured number is not finite; nothing was stored")
     return {
         "unit": record.unit,
-        "value": _rounded(record.value),
-        "processes": [_rounded(number) for number in record.processes],
+        "value": rounded(record.value),
+        "processes": [rounded(number) for number in record.processes],
         "method": record.method,
         "calibratable": record.calibratable,
         "varies": record.varies,
@@ -264,15 +226,6 @@ def _calibration_document(calibration: Calibration) -> dict[str, Any]:
     if calibration.reference_s is None:
         return {}
     return {
-        "sensitivity": _rounded(calibration.sensitivity),
-        "reference_s": _rounded(calibration.reference_s),
+        "sensitivity": rounded(calibration.sensitivity),
+        "reference_s": rounded(calibration.reference_s),
     }
-
-
-def _rounded(number: float) -> float | int:
-    """Six significant digits; whole numbers (bytes, counts) stay exact."""
-    return int(number) if float(number).is_integer() else float(f"{number:.{_DIGITS}g}")
-
-
-def _on_one_line(found: re.Match[str]) -> str:
-    return re.sub(r"\s*\n\s*", " ", found[0]).replace("[ ", "[").replace(" ]", "]")
