@@ -13,6 +13,7 @@ from bench.errors import MeasurementError
 from bench.model import Block, Calibration, Estimate, Method, ProcessRun
 from bench.stats.describe import cv, mean, median
 from bench.stats.intervals import half_width
+from bench.stats.modes import two_modes
 from bench.stats.quantiles import quantile
 
 LOG_METRICS = frozenset({"time", "p95", "p99"})
@@ -149,7 +150,7 @@ def estimate(
         value=math.exp(mean(values)) * seconds if logs else median(values),
         method=first.method,
         varies=not logs and len(set(values)) > 1,
-        remarks=tuple(_remarks(runs, tolerance)) if logs else (),
+        remarks=(*_remarks(runs, tolerance), *_modes(values, tolerance)) if logs else (),
         calibration=calibration,
     )
 
@@ -194,6 +195,14 @@ def _remarks(runs: Sequence[ProcessRun], tolerance: float) -> Iterator[str]:
         yield f"{loud:.0%} of the time is the empty loop: let one call do more"
     if runs[0].method is Method.TURNS:
         yield "waits instead of computing: wall-clock time of whole calls"
+
+
+def _modes(values: Sequence[float], tolerance: float) -> Iterator[str]:
+    """Two kinds of process, farther apart than half the tolerance: memory layout, hash order, a lucky cache."""
+    modes = two_modes(values)
+    if modes is not None and modes.high - modes.low > math.log1p(tolerance / 2):
+        apart = math.expm1(modes.high - modes.low)
+        yield f"two modes: {modes.upper} of {len(values)} processes are {apart:.0%} slower than the others"
 
 
 def _over_processes(runs: Sequence[ProcessRun], statistic: Callable[[Sequence[Block]], float]) -> list[float]:

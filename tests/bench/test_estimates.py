@@ -258,3 +258,15 @@ def test_a_second_mode_is_how_the_benchmark_behaves_and_not_a_disturbance():
 
 def test_readings_within_half_the_tolerance_are_never_called_disturbed():
     assert disturbed([0.0] * 19 + [0.04], 0.10) == ()
+
+
+def test_two_kinds_of_process_are_said():
+    runs = [steady(k, level=1.3 if k % 3 == 0 else 1.0) for k in range(12)]
+    assert estimate(runs, 1e-6, 0.10).remarks == (
+        "two modes: 4 of 12 processes are 30% slower than the others",
+    )
+
+
+def test_two_modes_closer_than_half_the_tolerance_are_not_worth_a_word():
+    runs = [steady(k, level=1.3 if k % 3 == 0 else 1.0) for k in range(12)]
+    assert estimate(runs, 1e-6, 0.80).remarks == ()
