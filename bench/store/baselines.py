@@ -2,32 +2,37 @@
 
 ::
 
-    {"format": "bench-guard/baseline", "version": 1,
+    {"format": "bench-guard/baseline", "version": 2,
      "machines": {KIND: {stable key: value}},
      "benchmarks": {ID: {KIND: {"commit", "date", "reason", "source_hash",
-                                "metrics": {NAME: {"unit", "value", "processes", ...}}}}}}
+                                "metrics": {NAME: {"unit", "value", "processes", ...}},
+                                "anchor": {"commit", "date", "reason", "metrics"}}}},
+     "accepted": [{"benchmark", "machine", "metric", "unit", "old", "new", "change", "date", "commit", "reason"}]}
+
+Version 1 knew neither ``anchor`` nor ``accepted``; both may be absent, and the step from it adds nothing.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
 from bench.errors import DamagedFileError, StoreError
-from bench.model import Baseline, BaselineEntry, Calibration, Method, MetricRecord
+from bench.model import Acceptance, Baseline, BaselineEntry, Calibration, Method, MetricRecord
 from bench.store.atomic import atomic_write
 from bench.store.documents import Step, convert, decode_object, upgrade
 from bench.store.jsonfile import LOCK_SECONDS, in_order, locked, read_if_there, rounded, to_text
 
 FORMAT = "bench-guard/baseline"
-VERSION = 1
+VERSION = 2
 FILE_NAME = "baseline.json"
 
-_STEPS: Mapping[int, Step] = {}
+_STEPS: Mapping[int, Step] = {1: dict}
 _LARGEST_LOG = 60.0
 """exp(60) iterations of the reference are longer than the universe has lasted."""
 
@@ -96,12 +101,33 @@ class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reference_s: float | None = None
 
 
+class _Anchor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    date: str
+    metrics: dict[str, _Record]
+    commit: str | None = None
+    reason: str | None = None
+
+
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source_hash: str
     date: str
     metrics: dict[str, _Record]
     commit: str | None = None
     reason: str | None = None
+    anchor: _Anchor | None = None
+
+
+class _Acceptance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    benchmark: str
+    machine: str
+    metric: str
+    unit: str
+    old: float
+    new: float
+    date: str
+    reason: str
+    change: float | None = None
+    commit: str | None = None
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,6 +135,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int
     machines: dict[str, dict[str, str]]
     benchmarks: dict[str, dict[str, _Entry]]
+    accepted: tuple[_Acceptance, ...] = ()
 
 
 def decode_baseline(data: bytes, path: Path) -> Baseline:
@@ -122,10 +149,18 @@ def decode_baseline(data: bytes, path: Path) -> Baseline:
                 raise DamagedFileError(
                     f"{path}: benchmarks.{benchmark}: machine kind {machine!r} is not in 'machines'"
                 )
-            for metric, record in entry.metrics.items():
-                _check_record(record, metric, f"{path}: benchmarks.{benchmark}.{machine}")
+            place = f"{path}: benchmarks.{benchmark}.{machine}"
+            _check_records(entry.metrics, place)
+            if entry.anchor is not None:
+                _check_records(entry.anchor.metrics, f"{place}.anchor")
             entries.append(_entry_from(benchmark, machine, entry))
-    return Baseline(machines=file.machines, entries=tuple(entries))
+    accepted = tuple(Acceptance(**msgspec.structs.asdict(each)) for each in file.accepted)
+    return Baseline(machines=file.machines, entries=tuple(entries), accepted=accepted)
+
+
+def _check_records(records: Mapping[str, _Record], place: str) -> None:
+    for metric, record in records.items():
+        _check_record(record, metric, place)
 
 
 def _check_record(record: _Record, metric: str, place: str) -> None:
@@ -151,26 +186,33 @@ def _check_record(record: _Record, metric: str, place: str) -> None:
 
 
 def _entry_from(benchmark: str, machine: str, entry: _Entry) -> BaselineEntry:
-    metrics = {
-        name: MetricRecord(
-            unit=record.unit,
-            processes=record.processes,
-            value=record.value,
-            method=record.method,
-            calibratable=record.calibratable,
-            varies=record.varies,
-            calibration=Calibration(record.sensitivity, record.reference_s),
-        )
-        for name, record in entry.metrics.items()
-    }
+    found = _dated(benchmark, machine, entry.source_hash, entry)
+    if entry.anchor is None:
+        return found
+    return replace(found, anchor=_dated(benchmark, machine, entry.source_hash, entry.anchor))
+
+
+def _dated(benchmark: str, machine: str, source_hash: str, stored: _Entry | _Anchor) -> BaselineEntry:
     return BaselineEntry(
         benchmark=benchmark,
         machine=machine,
-        source_hash=entry.source_hash,
-        metrics=metrics,
-        commit=entry.commit,
-        date=entry.date,
-        reason=entry.reason,
+        source_hash=source_hash,
+        metrics={name: _record_from(record) for name, record in stored.metrics.items()},
+        commit=stored.commit,
+        date=stored.date,
+        reason=stored.reason,
+    )
+
+
+def _record_from(record: _Record) -> MetricRecord:
+    return MetricRecord(
+        unit=record.unit,
+        processes=record.processes,
+        value=record.value,
+        method=record.method,
+        calibratable=record.calibratable,
+        varies=record.varies,
+        calibration=Calibration(record.sensitivity, record.reference_s),
     )
 
 
@@ -190,12 +232,26 @@ def encode_baseline(baseline: Baseline) -> bytes:
         "machines": in_order({kind: keys for kind, keys in baseline.machines.items() if kind in used}),
         "benchmarks": in_order(benchmarks),
     }
+    if baseline.accepted:
+        document["accepted"] = [_acceptance_document(each) for each in baseline.accepted]
     return to_text(document)
 
 
+def _acceptance_document(accepted: Acceptance) -> dict[str, Any]:
+    numbers = {"old": accepted.old, "new": accepted.new}
+    if accepted.change is not None:
+        numbers["change"] = accepted.change
+    _check_finite(numbers.values(), accepted.benchmark)
+    return asdict(accepted) | {name: rounded(number) for name, number in numbers.items()}
+
+
 def _entry_document(entry: BaselineEntry) -> dict[str, Any]:
+    document = {"source_hash": entry.source_hash, **_dated_document(entry)}
+    return document if entry.anchor is None else document | {"anchor": _dated_document(entry.anchor)}
+
+
+def _dated_document(entry: BaselineEntry) -> dict[str, Any]:
     return {
-        "source_hash": entry.source_hash,
         "commit": entry.commit,
         "date": entry.date,
         "reason": entry.reason,
@@ -208,8 +264,7 @@ def _entry_document(entry: BaselineEntry) -> dict[str, Any]:
 def _record_document(record: MetricRecord, benchmark: str) -> dict[str, Any]:
     calibration = record.calibration
     numbers = (record.value, *record.processes, calibration.sensitivity, calibration.reference_s or 1.0)
-    if not all(math.isfinite(number) for number in numbers):
-        raise StoreError(f"{benchmark}: a measured number is not finite; nothing was stored")
+    _check_finite(numbers, benchmark)
     return {
         "unit": record.unit,
         "value": rounded(record.value),
@@ -219,6 +274,11 @@ def _record_document(record: MetricRecord, benchmark: str) -> dict[str, Any]:
         "varies": record.varies,
         **_calibration_document(calibration),
     }
+
+
+def _check_finite(numbers: Iterable[float], benchmark: str) -> None:
+    if not all(math.isfinite(number) for number in numbers):
+        raise StoreError(f"{benchmark}: a measured number is not finite; nothing was stored")
 
 
 def _calibration_document(calibration: Calibration) -> dict[str, Any]:

@@ -59,7 +59,14 @@ def test_the_statistic_by_hand():
 
 @pytest.mark.parametrize(
     "values",
-    [[], [1.0] * 4, [1.0] * 20, [0.0, 0.0, 0.0, 0.0, 9.0], [0.0] * 19 + [1.0], [0.0, 0.0, 0.0, math.inf, 1.0]],
+    [
+        [],
+        [1.0] * 4,
+        [1.0] * 20,
+        [0.0, 0.0, 0.0, 0.0, 9.0],
+        [0.0] * 19 + [1.0],
+        [0.0, 0.0, 0.0, math.inf, 1.0],
+    ],
     ids=["nothing", "four", "constant", "one outlier", "one of twenty", "not finite"],
 )
 def test_what_has_no_two_modes(values):

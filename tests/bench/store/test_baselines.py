@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import DamagedFileError, NewerFormatError, StoreError
-from bench.model import Baseline, BaselineEntry, Calibration, Method, MetricRecord
+from bench.model import Acceptance, Baseline, BaselineEntry, Calibration, Method, MetricRecord
 from bench.store.baselines import FileBaselineStore, MemoryBaselineStore, decode_baseline, encode_baseline
 
 KIND = "linux-x86_64-2cpu-cpython3.11-1a2b3c4d"
@@ -29,6 +29,10 @@ ENTRY = BaselineEntry(
     reason="because it is ünusual [1]",
 )
 BASELINE = Baseline(machines={KIND: {"cpu": "x", "os": "linux"}}, entries=(ENTRY,))
+ANCHOR = replace(ENTRY, date="2025-01-01T00:00:00+00:00", commit="0ld", reason=None)
+ACCEPTED = Acceptance(
+    ENTRY.benchmark, KIND, "time", "s", 0.001, 0.0012, 0.2, "2026-02-01", "c0ffee-dirty", "checks its input"
+)
 
 
 def entry(name):
@@ -65,9 +69,52 @@ def test_the_text_is_stable_small_and_diff_friendly():
     assert '"processes": [-1.25, -1.5]' in text
     assert '"reason": "because it is ünusual [1]"' in text
     assert '"value": 1234567,' in text
-    assert text.startswith('{\n "format": "bench-guard/baseline",\n "version": 1,\n "machines"')
+    assert text.startswith('{\n "format": "bench-guard/baseline",\n "version": 2,\n "machines"')
     assert text.endswith("}\n")
     assert json.loads(text)["benchmarks"].keys() == {"a", "b"}
+
+
+def test_the_anchor_and_what_was_accepted_are_kept(tmp_path):
+    full = replace(BASELINE, entries=(replace(ENTRY, anchor=ANCHOR),), accepted=(ACCEPTED, ACCEPTED))
+    store = FileBaselineStore(tmp_path)
+    store.update(lambda _: full)
+    assert store.load() == full
+    document = json.loads(store.path.read_bytes())
+    assert document["accepted"][0]["reason"] == "checks its input"
+    assert "source_hash" not in document["benchmarks"][ENTRY.benchmark][KIND]["anchor"]
+
+
+def test_without_anchor_and_acceptance_nothing_is_written_of_them():
+    text = encode_baseline(BASELINE).decode()
+    assert "anchor" not in text
+    assert "accepted" not in text
+
+
+def test_a_file_of_version_1_is_read_as_it_was(tmp_path):
+    store = FileBaselineStore(tmp_path)
+    store.path.write_text(json.dumps(_document(version=1)))
+    assert store.load() == BASELINE
+    store.update(lambda base: base)
+    assert json.loads(store.path.read_bytes())["version"] == 2
+
+
+def test_damage_in_an_anchor_is_named():
+    bad = replace(ANCHOR, metrics={"time": MetricRecord("B", (1.0,), 1.0)})
+    data = encode_baseline(replace(BASELINE, entries=(replace(ENTRY, anchor=bad),)))
+    with pytest.raises(DamagedFileError, match=rf"benchmarks\..*\.{KIND}\.anchor\.metrics\.time: unit 'B'"):
+        decode_baseline(data, "x")
+
+
+def test_an_accepted_number_that_is_not_finite_is_refused():
+    with pytest.raises(StoreError, match="not finite"):
+        encode_baseline(replace(BASELINE, accepted=(replace(ACCEPTED, new=float("nan")),)))
+
+
+def test_an_accepted_change_may_be_unknown():
+    unknown = replace(ACCEPTED, old=0.0, change=None)
+    assert decode_baseline(encode_baseline(replace(BASELINE, accepted=(unknown,))), "x").accepted == (
+        unknown,
+    )
 
 
 def test_numbers_are_rounded_to_six_digits():
@@ -101,7 +148,7 @@ def _document(**changes):
     [
         ("", DamagedFileError, "is empty"),
         ("{", DamagedFileError, r"baseline\.json:1:2: not valid JSON"),
-        (json.dumps(_document(version=2)), NewerFormatError, "version 2"),
+        (json.dumps(_document(version=3)), NewerFormatError, "version 3"),
         (json.dumps(_document(format="other")), DamagedFileError, "format"),
         (json.dumps(_document(machines={})), DamagedFileError, "is not in 'machines'"),
         (
