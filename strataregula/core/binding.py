@@ -90,11 +90,7 @@ def _number_ends(numbers: NumberRange, text: str, start: int) -> Iterator[int]:
     low, high = sorted((numbers.start, numbers.stop))
     longest = max(len(f"{number:0{numbers.width}d}") for number in (low, high))
     for end in range(start + 1, min(start + longest, len(text)) + 1):
-        digits = text[start:end]
-        if not (digits.isascii() and digits.removeprefix("-").isdigit()):
-            continue
-        number = int(digits)
-        if low <= number <= high and f"{number:0{numbers.width}d}" == digits:
+        if numbers.accepts(text[start:end]):
             yield end
 
 

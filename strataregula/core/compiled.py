@@ -8,11 +8,12 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
-from strataregula.core.coverage import Coverage, RuleIndex
+from strataregula.core.coverage import Coverage
 from strataregula.core.expansion import RuleCoverage, covering
 from strataregula.core.pattern import parse_key, parse_pattern
 from strataregula.core.planner import Plan, PlannedRule, SectionPlan
 from strataregula.core.resolver import BindError, Resolver
+from strataregula.core.rule_index import RuleIndex
 from strataregula.core.templates import Slot
 from strataregula.core.values import FrozenDict, same_value
 from strataregula.diagnostics import closest

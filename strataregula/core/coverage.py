@@ -1,36 +1,55 @@
-"""The other direction: which templates cover a given key, and with what bindings, in time linear in the key.
+"""The other direction: whether a template covers a given key, and with what bindings.
 
-`Coverage` tests one template, `RuleIndex` is a trie over the segments of many, so that only those that can
-match are tested.
+Time is linear in the key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import product
+from math import prod
 from types import MappingProxyType
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 from strataregula.core.segments import Glob, Literal, glob_matches
 from strataregula.core.templates import Field, Slot, Template
 
-__all__ = ["Coverage", "RuleIndex"]
+__all__ = ["MAX_MIXED", "Coverage", "mixed_values"]
 
-T = TypeVar("T")
+MAX_MIXED: Final = 1_000
+"""So many values of one segment are tried one by one; beyond, the text itself is divided."""
 _Assignment = dict[Slot, str]
+_NO_ROWS: Final[frozenset[tuple[str, ...]]] = frozenset()
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Coverage:
     """Tests keys, given as segments, against one template."""
 
-    __slots__ = ("_depth", "_fields", "_rows", "template")
+    __slots__ = ("_columns", "_depth", "_fields", "_rows", "template")
 
     def __init__(self, template: Template) -> None:
         self.template = template
         self._fields = tuple(_FieldTest(field, template) for field in template.fields)
         self._rows = tuple(factor.row_set for factor in template.factors)
         self._depth = any(not field for field in template.fields)
+        self._columns = _columns(template)
+
+    def covers(self, segments: Sequence[str]) -> bool:
+        """Tell whether the template covers the key; faster than `bindings` where whole segments decide."""
+        if self._columns is None:
+            return self.bindings(segments) is not None
+        if len(segments) != len(self._columns):
+            return False
+        for text, (fixed, rows) in zip(segments, self._columns):  # noqa: B905 - equal lengths, and hot
+            if (text,) not in rows if fixed is None else text != fixed:
+                return False
+        return True
+
+    def fits(self, number: int, text: str) -> bool:
+        """Tell whether ``text`` can stand in segment ``number``, whatever the other segments are."""
+        return bool(self._fields[number].assignments(text))
 
     def bindings(self, segments: Sequence[str]) -> Mapping[str, str] | None:
         """Return what the captures are bound to when the template covers the key, None when it does not."""
@@ -103,20 +122,49 @@ class Coverage:
         return found
 
 
+def _columns(template: Template) -> tuple[tuple[str | None, AbstractSet[tuple[str, ...]]], ...] | None:
+    """Return what each whole segment must be, a text or a row; None where more than that decides."""
+    slots = [field[0] for field in template.fields if len(field) == 1 and isinstance(field[0], Slot)]
+    lone = all(len(field) == 1 and isinstance(field[0], str | Slot) for field in template.fields)
+    if not lone or len(slots) != len(template.factors) or any(len(of.names) > 1 for of in template.factors):
+        return None
+    return tuple(
+        (None, template.factors[piece.factor].row_set) if isinstance(piece, Slot) else (str(piece), _NO_ROWS)
+        for piece in (field[0] for field in template.fields)
+    )
+
+
+def mixed_values(field: Field, template: Template) -> int:
+    """Return how many values one segment has that is more than one slot between texts: all combinations.
+
+    1 for one that is tested without trying values: its slots are independent and the text can be divided.
+    """
+    slots = [piece for piece in field if isinstance(piece, Slot)]
+    plain = all(isinstance(piece, str | Slot) for piece in field)
+    if plain and len(slots) < 2:
+        return 1
+    size = prod(len(template.factors[number].rows) for number in {slot.factor for slot in slots})
+    used = [piece for other in template.fields for piece in other if isinstance(piece, Slot)]
+    alone = all(used.count(slot) == 1 and len(template.factors[slot.factor].names) == 1 for slot in slots)
+    return 1 if plain and alone and size > MAX_MIXED else size
+
+
 class _FieldTest:
     """Tests one segment.
 
-    Fixed text, one slot between fixed texts, a glob, or a mixture whose slots are tried value by value.
+    Fixed text, one slot between fixed texts, a glob, or a mixture: of many independent slots the text is
+    divided, else it is tried value by value.
     """
 
-    __slots__ = ("_ends", "_fixed", "_globs", "_slot", "_table", "_values")
+    __slots__ = ("_division", "_ends", "_fixed", "_globs", "_slot", "_table", "_values")
 
     def __init__(self, field: Field, template: Template) -> None:
         self._fixed = field[0] if len(field) == 1 and isinstance(field[0], str) else None
         slots = [at for at, piece in enumerate(field) if isinstance(piece, Slot)]
         self._slot: Slot | None = None
         self._ends = "", ""
-        self._values: frozenset[tuple[str, ...]] = frozenset()
+        self._values: AbstractSet[tuple[str, ...]] = frozenset()
+        self._division: _Division | None = None
         self._table: dict[str, list[_Assignment]] = {}
         self._globs: list[tuple[Glob, _Assignment]] = []
         if len(slots) == 1 and all(isinstance(piece, str | Slot) for piece in field):
@@ -124,6 +172,8 @@ class _FieldTest:
             self._slot = slot if isinstance(slot, Slot) else None
             self._ends = "".join(map(str, field[: slots[0]])), "".join(map(str, field[slots[0] + 1 :]))
             self._values = _column(self._slot, template) if self._slot else frozenset()
+        elif len(slots) > 1 and mixed_values(field, template) == 1:
+            self._division = _Division(field, template)
         elif self._fixed is None and field:
             for assignment in _assignments(field, template):
                 self._add(field, assignment)
@@ -155,12 +205,54 @@ class _FieldTest:
             middle = text[len(head) : len(text) - len(tail)]
             fits = text.startswith(head) and text.endswith(tail) and (middle,) in self._values
             return [{self._slot: middle}] if fits else []
+        if self._division is not None:
+            return self._division.of(text)
         return self._table.get(text, []) + [
             assigned for glob, assigned in self._globs if glob_matches(glob, text)
         ]
 
 
-def _column(slot: Slot, template: Template) -> frozenset[tuple[str, ...]]:
+class _Division:
+    """Divides a text among fixed texts and independent slots; any division is as good as another."""
+
+    __slots__ = ("_pieces",)
+
+    def __init__(self, field: Field, template: Template) -> None:
+        self._pieces = [
+            (piece, template.factors[piece.factor]) if isinstance(piece, Slot) else (str(piece), None)
+            for piece in field
+        ]
+
+    def of(self, text: str) -> list[_Assignment]:
+        """Return the first division as the only one; none when there is none.
+
+        The places where each piece can begin are carried from left to right, then walked back.
+        """
+        starts: list[dict[int, int]] = [{0: 0}]
+        for piece, factor in self._pieces:
+            ends: dict[int, int] = {}
+            for start in starts[-1]:
+                if factor is None:
+                    if text.startswith(str(piece), start):
+                        ends.setdefault(start + len(piece), start)
+                    continue
+                for end in range(start + 1, min(start + factor.longest, len(text)) + 1):
+                    if (text[start:end],) in factor.row_set:
+                        ends.setdefault(end, start)
+            starts.append(ends)
+        if len(text) not in starts[-1]:
+            return []
+        assignment: _Assignment = {}
+        end = len(text)
+        for (piece, _), before in zip(reversed(self._pieces), reversed(starts), strict=False):
+            start = before[end]
+            if isinstance(piece, Slot):
+                assignment[piece] = text[start:end]
+            end = start
+        return [assignment]
+
+
+def _column(slot: Slot, template: Template) -> AbstractSet[tuple[str, ...]]:
     """Return the values of one slot, each in a tuple of its own."""
     factor = template.factors[slot.factor]
     if len(factor.names) == 1:
@@ -184,77 +276,3 @@ def _assignments(field: Field, template: Template) -> Iterator[_Assignment]:
     ]
     for parts in product(*per_factor):
         yield {slot: text for part in parts for slot, text in part.items()}
-
-
-class _TrieNode(Generic[T]):
-    __slots__ = ("fixed", "items", "open")
-
-    def __init__(self) -> None:
-        self.fixed: dict[str, _TrieNode[T]] = {}
-        self.open: _TrieNode[T] | None = None
-        self.items: list[T] = []
-
-
-class RuleIndex(Generic[T]):
-    """A trie over the segments of templates: fixed text or anything; templates with ``**`` stand apart.
-
-    It answers with candidates: what it leaves out cannot match, what it names still has to be tested.
-    """
-
-    def __init__(self, templates: Iterable[tuple[Template, T]]) -> None:
-        self._root: _TrieNode[T] = _TrieNode()
-        self._deep: list[T] = []
-        for template, item in templates:
-            self._add(template, item)
-
-    def _add(self, template: Template, item: T) -> None:
-        if not all(template.fields):
-            self._deep.append(item)
-            return
-        node = self._root
-        for field in template.fields:
-            if len(field) == 1 and isinstance(field[0], str):
-                node = node.fixed.setdefault(field[0], _TrieNode())
-            else:
-                if node.open is None:
-                    node.open = _TrieNode()
-                node = node.open
-        node.items.append(item)
-
-    def candidates(self, segments: Sequence[str]) -> list[T]:
-        """Return what may cover the key."""
-        nodes = [self._root]
-        for text in segments:
-            nodes = [
-                child for node in nodes for child in (node.fixed.get(text), node.open) if child is not None
-            ]
-        return [item for node in nodes for item in node.items] + self._deep
-
-    def overlapping(self, template: Template) -> list[T]:
-        """Return what may share a key with ``template``."""
-        if not all(template.fields):
-            return list(self._everything())
-        nodes = [self._root]
-        for field in template.fields:
-            nodes = [child for node in nodes for child in _children(node, field, template)]
-        return [item for node in nodes for item in node.items] + self._deep
-
-    def _everything(self) -> Iterator[T]:
-        yield from self._deep
-        stack = [self._root]
-        while stack:
-            node = stack.pop()
-            yield from node.items
-            stack += [*node.fixed.values(), *([node.open] if node.open else [])]
-
-
-def _children(node: _TrieNode[T], field: Field, template: Template) -> list[_TrieNode[T]]:
-    lone = field[0] if len(field) == 1 else None
-    if isinstance(lone, str):
-        found = [node.fixed[lone]] if lone in node.fixed else []
-    elif isinstance(lone, Slot) and len(node.fixed) > 8:
-        values = {row[lone.column] for row in template.factors[lone.factor].rows}
-        found = [child for text, child in node.fixed.items() if text in values]
-    else:
-        found = list(node.fixed.values())
-    return found + ([node.open] if node.open else [])

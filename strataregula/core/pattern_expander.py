@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any, Final
 
-from strataregula.core.coverage import RuleIndex
 from strataregula.core.expansion import RuleCoverage, expand, kept_keys, rank, report_conflict
 from strataregula.core.pattern import MAX_SEGMENTS, parse_key
 from strataregula.core.planner import MAX_KEYS, Plan, SectionPlan, make_resolver, plan_rules, rules_of
 from strataregula.core.resolver import MAX_KEYS_PER_RULE
+from strataregula.core.rule_index import RuleIndex
 from strataregula.core.values import same_value
 from strataregula.diagnostics import DiagnosticLog
 from strataregula.errors import UsageError

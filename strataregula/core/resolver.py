@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Final, NamedTuple
 
+from strataregula.core.coverage import MAX_MIXED, mixed_values
 from strataregula.core.domains import DomainSet, Relation
 from strataregula.core.pattern import parse_glob
 from strataregula.core.segments import (
@@ -29,10 +30,10 @@ from strataregula.core.templates import Factor, Piece, Slot, Template
 from strataregula.diagnostics import did_you_mean
 from strataregula.model import Condition
 
-__all__ = ["MAX_KEYS_PER_RULE", "MAX_MIXED", "BindError", "Resolver"]
+__all__ = ["MAX_KEYS_PER_RULE", "BindError", "Resolver"]
 
 MAX_KEYS_PER_RULE: Final = 1_000_000
-MAX_MIXED: Final = 1_000
+_MAX_JOINED: Final = 100_000
 
 
 class BindError(Exception):
@@ -99,7 +100,11 @@ class Resolver:
         """Return the factor of an alternation."""
         factor = self._choices.get(part)
         if factor is None:
-            factor = self._choices[part] = Factor.of(("",), tuple((value,) for value in part.values()))
+            if isinstance(part, NumberRange):
+                factor = Factor.of_numbers(part)
+            else:
+                factor = Factor.of(("",), tuple((value,) for value in part.options))
+            self._choices[part] = factor
         return factor
 
     def _shape_names(self, pattern: Pattern) -> tuple[str, ...]:
@@ -242,8 +247,8 @@ class _Binding:
         left_at, right_at = left.names.index(column), right.names.index(theirs)
         counts = Counter(row[right_at] for row in right.rows)
         size = sum(counts[row[left_at]] for row in left.rows)
-        if size > self.resolver.max_keys:
-            raise _too_many(size, f"{home} and {other} together", self.resolver.max_keys)
+        if size > MAX_KEYS_PER_RULE:
+            raise _too_many(size, f"{home} and {other} together", MAX_KEYS_PER_RULE)
         self.relations[home] = left.join(right, column, theirs)
         self.homes = {name: (home if root == other else root, at) for name, (root, at) in self.homes.items()}
 
@@ -357,17 +362,17 @@ class _Assembly:
 
 
 def _check_mixtures(template: Template) -> None:
-    """Refuse segments that mix globs with too many values: each of them is tried against every key."""
-    for field in template.fields if template.selects else ():
-        slots = [piece for piece in field if isinstance(piece, Slot)]
-        size = prod(len(template.factors[slot.factor].rows) for slot in slots)
-        if (
-            size > MAX_MIXED
-            and len(slots) < len(field)
-            and not all(isinstance(piece, str | Slot) for piece in field)
-        ):
-            message = f"a segment mixes a glob with {size:,} values, at most {MAX_MIXED:,} are allowed"
-            raise BindError("limit", message, "give the wildcard a segment of its own")
+    """Refuse segments of too many values, where each of them is tried against every key."""
+    for field in template.fields:
+        if len(field) < 2:
+            continue
+        size = mixed_values(field, template)
+        plain = all(isinstance(piece, str | Slot) for piece in field)
+        limit = _MAX_JOINED if plain else MAX_MIXED
+        if size > limit:
+            what = "mixes captures that belong together" if plain else "mixes a glob with captures"
+            message = f"a segment {what}: {size:,} values, at most {limit:,} are allowed"
+            raise BindError("limit", message, "give each of them a segment of its own")
 
 
 def _glob(segment: Segment) -> Glob:

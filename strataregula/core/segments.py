@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -94,8 +94,20 @@ class NumberRange:
 
     def values(self) -> tuple[str, ...]:
         """Return the numbers as text in order; check ``len()`` first, the tuple is built in full."""
+        return tuple(self.texts())
+
+    def texts(self) -> Iterator[str]:
+        """Yield the numbers as text in order."""
         step = 1 if self.start <= self.stop else -1
-        return tuple(f"{number:0{self.width}d}" for number in range(self.start, self.stop + step, step))
+        return (f"{number:0{self.width}d}" for number in range(self.start, self.stop + step, step))
+
+    def accepts(self, text: str) -> bool:
+        """Tell whether ``text`` is one of the numbers as it is written here."""
+        if not (text.isascii() and text.removeprefix("-").isdigit()) or len(text) > _LONGEST_NUMBER:
+            return False
+        low, high = sorted((self.start, self.stop))
+        number = int(text)
+        return low <= number <= high and f"{number:0{self.width}d}" == text
 
 
 Glob: TypeAlias = "tuple[Literal | Star | Question | CharClass, ...]"
@@ -153,6 +165,7 @@ _CHOOSING: Final = frozenset({Star, Question, CharClass})
 _GLOB_PARTS: Final = _CHOOSING | {Literal}
 STAR_SEGMENT: Final = Segment((Star(),))
 ANY_DEPTH: Final = Segment(())
+_LONGEST_NUMBER: Final = 40
 _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"(?=\.|\Z)', re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 

@@ -7,16 +7,31 @@ independent of each other, the columns of one factor belong together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import chain, islice, product
 from math import prod
 from typing import Final, NamedTuple, TypeAlias
 
-from strataregula.core.segments import CharClass, Question, Star, format_key
+from strataregula.core.segments import CharClass, NumberRange, Question, Star, format_key
 
-__all__ = ["BLOCK", "Block", "Factor", "Field", "GlobPart", "SharedTables", "Slot", "Template"]
+__all__ = [
+    "BLOCK",
+    "MAX_HELD",
+    "Block",
+    "Factor",
+    "Field",
+    "GlobPart",
+    "NumberTexts",
+    "SharedTables",
+    "Slot",
+    "Template",
+]
 
 BLOCK: Final = 4_096
+MAX_HELD: Final = 100_000
+"""Longer ranges of numbers are counted through, never held as texts."""
+_Row: TypeAlias = "tuple[str, ...]"
 GlobPart: TypeAlias = "Star | Question | CharClass"
 
 
@@ -33,25 +48,79 @@ Field: TypeAlias = "tuple[Piece, ...]"
 """One segment: pieces from left to right; the empty tuple is ``**``."""
 
 
+class NumberTexts(Sequence[str]):
+    """The texts of a range of numbers, made when they are asked for."""
+
+    __slots__ = ("_range",)
+
+    def __init__(self, numbers: NumberRange) -> None:
+        self._range = numbers
+
+    def __len__(self) -> int:
+        return len(self._range)
+
+    def __getitem__(self, at: int) -> str:  # type: ignore[override]  # nothing takes slices of it
+        step = 1 if self._range.start <= self._range.stop else -1
+        return f"{range(self._range.start, self._range.stop + step, step)[at]:0{self._range.width}d}"
+
+    def __iter__(self) -> Iterator[str]:
+        return self._range.texts()
+
+    def __contains__(self, text: object) -> bool:
+        return isinstance(text, str) and self._range.accepts(text)
+
+
+class NumberRows(Sequence[tuple[str, ...]], AbstractSet[tuple[str, ...]]):
+    """A factor's rows over `NumberTexts`: one text each."""
+
+    __slots__ = ("_texts",)
+
+    def __init__(self, texts: NumberTexts) -> None:
+        self._texts = texts
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __getitem__(self, at: int) -> tuple[str, ...]:  # type: ignore[override]  # nothing takes slices of it
+        return (self._texts[at],)
+
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        return ((text,) for text in self._texts)
+
+    def __contains__(self, row: object) -> bool:
+        return isinstance(row, tuple) and len(row) == 1 and row[0] in self._texts
+
+
 @dataclass(frozen=True, slots=True)
 class Factor:
     """The bindings of captures that belong together: one text for each name, each row once.
 
     The name of an alternation is empty; ``values`` is the first column. ``plain`` tells that every text may
-    stand in a key without quotes.
+    stand in a key without quotes; no text has more than ``longest`` characters.
     """
 
     names: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    row_set: frozenset[tuple[str, ...]]
-    values: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    row_set: AbstractSet[tuple[str, ...]]
+    values: Sequence[str]
     plain: bool
+    longest: int
 
     @classmethod
     def of(cls, names: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Factor:
         """Make a factor, finding out whether it is plain."""
         plain = not any("." in text or text[:1] == '"' for row in rows for text in row)
-        return cls(names, rows, frozenset(rows), tuple([row[0] for row in rows]), plain)
+        longest = max((len(text) for row in rows for text in row), default=0)
+        return cls(names, rows, frozenset(rows), tuple([row[0] for row in rows]), plain, longest)
+
+    @classmethod
+    def of_numbers(cls, numbers: NumberRange) -> Factor:
+        """Make the factor of a range of numbers, which holds none of them when they are many."""
+        if len(numbers) <= MAX_HELD:
+            return cls.of(("",), tuple([(text,) for text in numbers.texts()]))
+        texts = NumberTexts(numbers)
+        rows = NumberRows(texts)
+        return cls(("",), rows, rows, texts, plain=True, longest=max(len(texts[0]), len(texts[-1])))
 
 
 Block: TypeAlias = tuple[str, Sequence[str], str]
@@ -155,8 +224,10 @@ class Template(NamedTuple):
             return (("", self.texts, ""),)
         independent = [slot.factor for slot in slots] == list(range(len(factors)))
         if independent and all(len(factor.names) == 1 for factor in factors):
-            tails = tuple([value + self.texts[-1] for value in factors[-1].values])
-            return ((prefix, tails, "") for prefix in self._prefixes(len(factors) - 1))
+            tails, suffix = factors[-1].values, self.texts[-1]
+            if len(tails) <= MAX_HELD:
+                tails, suffix = tuple([value + suffix for value in tails]), ""
+            return ((prefix, tails, suffix) for prefix in self._prefixes(len(factors) - 1))
         return _chunks(self._correlated())
 
     def iter_keys(self) -> Iterator[str]:
@@ -168,8 +239,8 @@ class Template(NamedTuple):
     def _prefixes(self, depth: int) -> Iterable[str]:
         if depth == 0:
             return (self.texts[0],)
-        values = [value + self.texts[depth] for value in self.factors[depth - 1].values]
-        return (before + value for before in self._prefixes(depth - 1) for value in values)
+        values, text = self.factors[depth - 1].values, self.texts[depth]
+        return (before + value + text for before in self._prefixes(depth - 1) for value in values)
 
     def _correlated(self) -> Iterator[str]:
         form = "%s".join([text.replace("%", "%%") for text in self.texts])
@@ -177,13 +248,19 @@ class Template(NamedTuple):
         for factor in self.factors:
             starts.append(starts[-1] + len(factor.names))
         order = [starts[slot.factor] + slot.column for slot in self.slots]
-        for rows in product(*(factor.rows for factor in self.factors)):
+        for rows in self.choices():
             flat = tuple(chain.from_iterable(rows))
             yield form % tuple([flat[at] for at in order])
 
     def _quoted_keys(self) -> Iterator[str]:
-        for rows in product(*(factor.rows for factor in self.factors)):
+        for rows in self.choices():
             yield format_key([_fill(field, rows) for field in self.written])
+
+    def choices(self) -> Iterator[tuple[tuple[str, ...], ...]]:
+        """Yield a row of every factor, the last one running fastest; long ranges are not held."""
+        if all(len(factor.rows) <= MAX_HELD for factor in self.factors):
+            return product(*(factor.rows for factor in self.factors))
+        return _nested(tuple(factor.rows for factor in self.factors))
 
 
 def _needs_quotes(fields: tuple[Field, ...]) -> bool:
@@ -204,6 +281,15 @@ def _fields_of(texts: tuple[str, ...], slots: tuple[Slot, ...]) -> tuple[Field, 
         if index < len(slots):
             fields[-1].append(slots[index])
     return tuple(map(tuple, fields))
+
+
+def _nested(pools: tuple[Iterable[_Row], ...]) -> Iterator[tuple[_Row, ...]]:
+    if not pools:
+        yield ()
+        return
+    for before in _nested(pools[:-1]):
+        for row in pools[-1]:
+            yield (*before, row)
 
 
 def _fill(field: Field, rows: tuple[tuple[str, ...], ...]) -> str:
