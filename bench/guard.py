@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bench.clock import Clock
 from bench.discovery import find_suites
@@ -25,6 +25,7 @@ from bench.model import (
     Host,
     Method,
     MetricRecord,
+    ProcessRun,
     Report,
     Side,
 )
@@ -37,7 +38,7 @@ from bench.passes import (
     sample,
     tell_failure,
 )
-from bench.policy import conclude, limits_for, rule_for
+from bench.policy import conclude, limits_for, rule_for, sitting_shift
 from bench.progress import Progress
 from bench.recording import Provenance, baseline_entries, merged
 from bench.rows import Known, base_side, collect_rows, look_up, measured_rows, metrics_of, missing_rows
@@ -45,6 +46,7 @@ from bench.schedule import BaseSample, Judge, judge
 from bench.selection import parse_expression
 from bench.settings import Settings
 from bench.store.baselines import BaselineStore
+from bench.store.calibrations import CalibrationStore, MemoryCalibrationStore
 from bench.store.runs import RunLog
 from bench.units import parse_budget
 
@@ -64,6 +66,8 @@ class Ports:
     environment: Environment
     commit: str | None = None
     notices: tuple[str, ...] = ()
+    pairs: Executor | None = None
+    calibrations: CalibrationStore = field(default_factory=MemoryCalibrationStore)
 
 
 def collect(settings: Settings, ports: Ports) -> Collection:
@@ -116,7 +120,12 @@ def check(settings: Settings, ports: Ports) -> Report:
         )
         return _record(ports, session, collection, settings, lambda: None, "first check")
     baseline = baseline or Baseline()
-    known = {spec.id: look_up(baseline, spec, ports.environment) for spec in collection.specs}
+    shifts = ports.calibrations.load()
+    here = ports.environment
+    known = {
+        spec.id: replace(look_up(baseline, spec, here), shift=sitting_shift(shifts, here.machine, spec))
+        for spec in collection.specs
+    }
     decisions = _measure(settings, session, collection.specs, known)
     rows = [
         *collect_rows(collection),
@@ -159,7 +168,7 @@ def _record(
     rows = [*collect_rows(collection), *measured_rows(settings, session, collection.specs, {}, {})]
     messages: tuple[str, ...] = ("nothing was written: a baseline never comes from a run with failures",)
     if not session.failures and not collection.problems:
-        provenance = Provenance(ports.environment.machine, ports.commit, _date(ports), reason)
+        provenance = Provenance(ports.environment.machine, ports.commit, date_of(ports), reason)
         entries = baseline_entries(settings, session, collection.specs, provenance)
         path = ports.baselines.update(
             lambda old: merged(old, entries, collection, settings, ports.environment)
@@ -171,7 +180,8 @@ def _record(
     return replace(report, messages=(*messages, *report.messages))
 
 
-def _date(ports: Ports) -> str:
+def date_of(ports: Ports) -> str:
+    """Now, as ISO 8601."""
     return ports.clock.now().isoformat(timespec="seconds")
 
 
@@ -237,7 +247,8 @@ def _judges(
             session.methods[name] = Method(record.method)
             session.calibrations[name] = record.calibration
         base = BaseSample(record.processes, record.calibratable, _seconds_per_unit(record))
-        judges[name] = judge(rule_for(settings, spec, gating, metric), base)
+        shift = known[name].shift if metric == "time" and name in known else None
+        judges[name] = judge(rule_for(settings, spec, gating, metric, shift=shift), base)
     return judges
 
 
@@ -271,11 +282,16 @@ def _report(
             "working tree",
             str(settings.root),
             ports.commit,
-            _date(ports),
+            date_of(ports),
             ports.environment.machine,
         ),
-        host=Host(reference_cv(everything), reference_shift(everything), ports.notices),
+        host=diagnosed(everything, ports),
         comparisons=tuple(rows),
         duration_s=ports.clock.monotonic() - session.started,
         messages=tuple(messages),
     )
+
+
+def diagnosed(measured: Sequence[ProcessRun], ports: Ports) -> Host:
+    """The host meanwhile, read from the reference work in everything that was measured."""
+    return Host(reference_cv(measured), reference_shift(measured), ports.notices)

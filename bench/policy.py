@@ -14,6 +14,7 @@ from typing import NamedTuple
 from bench.compare import Limits
 from bench.model import BenchmarkSpec, Comparison, Decision, Rule, RunVerdict, Verdict
 from bench.settings import Settings
+from bench.sittings import Calibrations, measured_shift
 from bench.stats.describe import sd
 from bench.units import format_ratio
 
@@ -42,6 +43,13 @@ RUN_ALPHA = 0.01
 
 SITTING_SHIFT = 0.01
 """Shift of a stored baseline between two sittings, in log units, until ``calibrate`` has measured it."""
+SHIFT_FREEDOM = 2
+"""A shift counts as measured with so many degrees of freedom: three sittings of the same code."""
+SHIFT_PRIOR = 4
+"""Calm sittings lower the default only slowly: it weighs as much as this many degrees of freedom."""
+SHIFT_RANGE = (0.005, 0.10)
+"""No less, because the mean of 20 processes that spread by 2 % is itself uncertain by 0.45 %, so less cannot
+be told from none; no more, because beyond it no tolerance that anybody sets can be decided in any case."""
 
 _TAILS = frozenset({"p95", "p99"})
 _LED_TO_A_VERDICT = frozenset({Verdict.OK, Verdict.IMPROVED, Verdict.REGRESSED, Verdict.UNDECIDED})
@@ -70,10 +78,19 @@ def limits_for(settings: Settings, spec: BenchmarkSpec, metric: str) -> Limits:
     return Limits(tolerance, FLOORS.get(metric, 0.0))
 
 
-def rule_for(settings: Settings, spec: BenchmarkSpec, comparisons: int, metric: str = "time") -> Rule:
-    """The sequential rule of one benchmark against a stored baseline.
+def rule_for(
+    settings: Settings,
+    spec: BenchmarkSpec,
+    comparisons: int,
+    metric: str = "time",
+    *,
+    paired: bool = False,
+    shift: float | None = None,
+) -> Rule:
+    """The sequential rule of one benchmark: against a stored baseline, or of pairs in one sitting.
 
-    ``comparisons``: how many time comparisons of this run can gate; they share one error.
+    ``comparisons``: how many time comparisons of this run can gate; they share one error. ``shift``: what
+    :func:`sitting_shift` knows of the shift between sittings; pairs have none.
     """
     limits = limits_for(settings, spec, metric)
     return Rule(
@@ -81,8 +98,26 @@ def rule_for(settings: Settings, spec: BenchmarkSpec, comparisons: int, metric: 
         floor=limits.floor,
         alpha=RUN_ALPHA,
         comparisons=max(comparisons, 1),
-        tau=SITTING_SHIFT,
+        tau=0.0 if paired else SITTING_SHIFT if shift is None else shift,
+        paired=paired,
     )
+
+
+def sitting_shift(calibrations: Calibrations, machine: str, benchmark: BenchmarkSpec) -> float | None:
+    """The shift between sittings (tau, log units) that ``calibrate`` measured of a benchmark on this machine.
+
+    None below three sittings of the same code. What was seen is believed where it exceeds the default; where
+    it does not, the two are averaged as variances, weighted by their degrees of freedom (a scaled inverse
+    chi-square prior; Gelman et al., *Bayesian Data Analysis*, 3rd ed., section 2.6), because three calm
+    sittings prove little and a shift that is taken too small cries wolf.
+    """
+    entry = calibrations.entry(benchmark.id, machine, benchmark.source_hash)
+    found = None if entry is None else measured_shift(entry)
+    if found is None or found.freedom < SHIFT_FREEDOM:
+        return None
+    both = SHIFT_PRIOR * SITTING_SHIFT**2 + found.freedom * found.variance
+    drawn = both / (SHIFT_PRIOR + found.freedom)
+    return min(max(math.sqrt(max(found.variance, drawn)), SHIFT_RANGE[0]), SHIFT_RANGE[1])
 
 
 def tempered(decision: Decision, shares: Sequence[float]) -> Decision:
@@ -140,6 +175,7 @@ def conclude(
     anything_measured: bool,
     interrupted: bool = False,
     shares_benchmark: bool = True,
+    against: str = "baseline",
 ) -> Conclusion:
     """The verdict and exit code of a run: the first that applies of 130, 4, 1, 3, 0 (2 is raised, not found).
 
@@ -148,7 +184,7 @@ def conclude(
     that could gate where a baseline is required; ``shares_benchmark`` False, that is a baseline that knows
     none of the benchmarks selected. Rows that do not gate move nothing.
     """
-    found = _Findings(tuple(row for row in comparisons if row.gates), settings)
+    found = _Findings(tuple(row for row in comparisons if row.gates), settings, against)
     nothing = found.nothing_to_gate() or (None if shares_benchmark else _FOREIGN)
     if interrupted:
         verdict, code, first = RunVerdict.FAILED, 130, "interrupted: what was finished is kept"
@@ -168,7 +204,8 @@ def conclude(
 class _Findings:
     """The rows that gate, sorted by what they mean for the run."""
 
-    def __init__(self, rows: Sequence[Comparison], settings: Settings) -> None:
+    def __init__(self, rows: Sequence[Comparison], settings: Settings, against: str) -> None:
+        self.stored = against == "baseline"
         self.rows = rows
         self.settings = settings
         self.failed = self._of(Verdict.FAILED)
@@ -185,18 +222,22 @@ class _Findings:
 
     def nothing_to_gate(self) -> str | None:
         could = any(row.verdict in _LED_TO_A_VERDICT and row.head is not None for row in self.rows)
-        return _NOTHING_GATES if self.settings.require_baseline and not could else None
+        if could or not self.settings.require_baseline:
+            return None
+        return _NOTHING_GATES if self.stored else "nothing could gate: no benchmark runs on both sides"
 
     def messages(self) -> Iterator[str]:
         if slower := [row for row in self.regressed if not row.metric.startswith(_BUDGET)]:
             yield f"regressed: {_names(slower)}"
         if broken := [row for row in self.regressed if row.metric.startswith(_BUDGET)]:
             yield f"budget broken: {_names(broken)}"
-        if self.missing:
+        if self.missing and self.stored:
             yield (
                 f"in the baseline but not in the suite: {_names(self.missing)}; "
                 "if that is on purpose run `bench-guard baseline update`"
             )
+        elif self.missing:
+            yield f"on the base but not on the head: {_names(self.missing)}"
         if self.suspects:
             yield (
                 f"probably slower, but not proved: {_names(self.suspects)}; "
@@ -207,7 +248,7 @@ class _Findings:
         if unchecked := [r for r in self.undecided if r.metric.startswith(_BUDGET) and r.head is None]:
             yield f"budgets that were not checked: {_names(unchecked)}"
         yield from self._moved_together()
-        if stale := self._of(Verdict.IMPROVED):
+        if (stale := self._of(Verdict.IMPROVED)) and self.stored:
             yield (
                 f"faster or smaller than the baseline, which is stale: {_names(stale)}; "
                 "keep the gain with `bench-guard baseline update`"

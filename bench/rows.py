@@ -29,10 +29,14 @@ from bench.units import parse_budget
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the baseline offers one benchmark: an entry of this machine kind, or a portable one."""
+    """What the baseline offers one benchmark: an entry of this machine kind, or a portable one.
+
+    ``shift``: how far sittings lie apart here (log units), None until ``calibrate`` knows.
+    """
 
     entry: BaselineEntry | None = None
     portable: BaselineEntry | None = None
+    shift: float | None = None
 
     def record(self, spec: BenchmarkSpec, metric: str) -> MetricRecord | None:
         """The record to judge against, None when there is none or the benchmark has changed since."""

@@ -12,10 +12,12 @@ from bench.executor import IsolatedExecutor
 from bench.gitref import describe
 from bench.guard import Ports
 from bench.measure.kernels import REFERENCE_VERSION
+from bench.pairs import PairedExecutor
 from bench.progress import Progress
 from bench.settings import Settings
 from bench.store.atomic import ensure_writable
 from bench.store.baselines import FileBaselineStore
+from bench.store.calibrations import FileCalibrationStore
 from bench.store.runs import FileRunLog, RunHeader
 from bench.subject import locate
 
@@ -49,7 +51,18 @@ def open_ports(settings: Settings, command: str, progress: Progress) -> Iterator
     notices = (*machine.host_notices(), *_subject_notices(settings))
     with machine.move_parent_off(cpu):
         try:
-            yield Ports(executor, store, runs, clock, progress, environment, commit.label, notices)
+            yield Ports(
+                executor=executor,
+                baselines=store,
+                runs=runs,
+                clock=clock,
+                progress=progress,
+                environment=environment,
+                commit=commit.label,
+                notices=notices,
+                pairs=PairedExecutor(executor, executor),
+                calibrations=FileCalibrationStore(settings.baseline),
+            )
         finally:
             progress.end()
             runs.close()
@@ -57,7 +70,7 @@ def open_ports(settings: Settings, command: str, progress: Progress) -> Iterator
 
 def _will_record(settings: Settings, store: FileBaselineStore, command: str) -> bool:
     first_check = not store.path.exists() and not (settings.ci or settings.require_baseline)
-    return command == "baseline update" or (command == "check" and first_check)
+    return command in {"baseline update", "calibrate"} or (command == "check" and first_check)
 
 
 def subject_roots(settings: Settings) -> dict[str, str]:
