@@ -7,6 +7,7 @@
     |-- DiscoveryError                 4   no suite file, nothing collected
     |-- SubjectError                   4   the subject is not where the project says it is
     |-- MeasurementError               4   no worker could be started
+    |-- GitError                       2   a revision, a repository or git itself is not as needed
     |-- StoreError                     2   a file that cannot be read or written
     |   |-- DamagedFileError           2   not what its format says
     |   `-- NewerFormatError           2   written by a newer version
@@ -55,6 +56,10 @@ class MeasurementError(BenchGuardError):
     """No measurement is possible on this host at all."""
 
     exit_code = 4
+
+
+class GitError(BenchGuardError):
+    """A revision that git does not know, a repository that it cannot use, or no git at all."""
 
 
 class StoreError(BenchGuardError):

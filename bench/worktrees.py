@@ -1,0 +1,221 @@
+"""[edge] Two revisions as folders, while a comparison lasts.
+
+The folders are worktrees of the user's own repository, so that nothing is cloned: ``bench-guard-TOKEN-base``
+and ``bench-guard-TOKEN-head`` (paths of equal length, because the length moves memory layout) in
+``worktrees`` of :func:`bench.cache.cache_folder`. The user's tree, index, stash, refs and
+configuration are not touched; only ``.git/worktrees/bench-guard-*`` comes and goes.
+
+Every run holds a lock file. The system releases it when the run and its git processes are gone, also after
+``kill -9``; the next run removes whatever belongs to a lock that nobody holds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.cache import cache_folder, remove_tree, take_lock
+from bench.errors import GitError, StoreError
+from bench.gitref import Repository, Revision, git, repository_of
+from bench.treefiles import CHECKOUT_SECONDS, NO_LFS, bring_lfs, bring_submodules, copy_working_files
+
+Say = Callable[[str], None]
+
+_FOLDER = "worktrees"
+_OWN = re.compile(r"bench-guard-([0-9a-f]{12})(-base|-head|-index|\.lock)\d*")
+_ADDING = "adding.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Worktrees:
+    """The *project's* folder in each of the two trees (the repository may begin above it).
+
+    ``cache`` is the cache folder that was chosen, which lies outside of the repository.
+    """
+
+    base: Path
+    head: Path
+    cache: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Stay:
+    """One run's part of the cache folder; ``lock`` is the descriptor that keeps it alive."""
+
+    repository: Repository
+    place: Path
+    token: str
+    lock: int
+
+    def path(self, ending: str) -> Path:
+        return self.place / f"bench-guard-{self.token}{ending}"
+
+
+@contextmanager
+def open_worktrees(root: Path, base: Revision, head: Revision, say: Say) -> Iterator[Worktrees]:
+    """Give the project as it is in both revisions; a dirty ``head`` is a copy of the working tree.
+
+    Removes the folders at the end, however it comes. GitError where git cannot check a revision out or the
+    project is not in it, StoreError where nothing can be written.
+    """
+    repository = repository_of(root)
+    try:
+        place = cache_folder(repository.top) / _FOLDER
+        place.mkdir(exist_ok=True)
+        _sweep(place, repository.common)
+        stay = _begin(repository, place)
+    except OSError as error:
+        raise _unwritable(error) from error
+    try:
+        _add(stay, "-base", base, say)
+        _add(stay, "-head", head, say)
+        yield Worktrees(_project(stay, "-base", base), _project(stay, "-head", head), place.parent)
+    except OSError as error:
+        if error.filename is None or not str(error.filename).startswith(str(place)):
+            raise
+        raise _unwritable(error) from error
+    finally:
+        _end(stay, say)
+
+
+def _unwritable(error: OSError) -> StoreError:
+    where = f"{error.filename}: " if error.filename else ""
+    return StoreError(
+        f"{where}worktrees cannot be written: {error.strerror or error}",
+        hint="free some space, or name another folder in the environment: BENCH_GUARD_CACHE=/a/folder",
+    )
+
+
+def _begin(repository: Repository, place: Path) -> _Stay:
+    while True:
+        token = secrets.token_hex(6)
+        lock = take_lock(place / f"bench-guard-{token}.lock")
+        if lock is not None:
+            os.write(lock, os.fsencode(repository.common))
+            return _Stay(repository, place, token, lock)
+
+
+def _add(stay: _Stay, side: str, revision: Revision, say: Say) -> None:
+    tree = stay.path(side)
+    top = stay.repository.top
+    # Two runs that end and begin at once would meet in .git/worktrees, which the last one to leave removes.
+    adding = take_lock(stay.place / _ADDING, wait=True)
+    try:
+        arguments = ("worktree", "add", "--detach", "--no-checkout", str(tree), revision.commit)
+        git(top, "-c", "worktree.useRelativePaths=false", *arguments, held=stay.lock)
+    finally:
+        if adding is not None:
+            os.close(adding)
+    if revision.dirty:
+        # The tree's own list of files, for build tools that ask git what belongs to the project.
+        git(
+            tree, "update-index", "-z", "--index-info", given=git(top, "ls-files", "-s", "-z"), held=stay.lock
+        )
+        copy_working_files(top, tree)
+        return
+    git(tree, *NO_LFS, "reset", "--hard", "--quiet", held=stay.lock, seconds=CHECKOUT_SECONDS)
+    _complete(stay, tree, revision, say)
+
+
+def _complete(stay: _Stay, tree: Path, revision: Revision, say: Say) -> None:
+    common = stay.repository.common
+    absent = list(bring_submodules(common, revision.commit, tree, stay.path("-index")))
+    if absent:
+        names = ", ".join(absent)
+        say(f"{revision.label}: submodules without a local clone of that commit are empty: {names}; "
+            f"git submodule update --init {' '.join(absent)}")  # fmt: skip
+    missing = bring_lfs(common, tree)
+    if missing:
+        advice = f"git lfs fetch origin {revision.commit}"
+        say(f"{revision.label}: {missing} files of Git LFS are only pointers: {advice}")
+
+
+def _project(stay: _Stay, side: str, revision: Revision) -> Path:
+    folder = stay.path(side) / stay.repository.project
+    if not folder.is_dir():
+        raise GitError(
+            f"{revision.label} ({revision.short}) has no folder {stay.repository.project}",
+            hint="compare with a revision in which the project lies where it lies now",
+        )
+    return folder
+
+
+def _end(stay: _Stay, say: Say) -> None:
+    try:
+        _discard(stay.place, stay.token, stay.repository.common)
+        stay.path(".lock").unlink(missing_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        say(f"{error.filename or stay.place}: left behind ({reason}); the next run removes it")
+    finally:
+        os.close(stay.lock)
+    with suppress(OSError):
+        _sweep(stay.place, stay.repository.common)
+
+
+def _sweep(place: Path, common: Path) -> None:
+    """Remove what runs that are gone have left: in ``place``, and in the repository at ``common``."""
+    for path in sorted(place.glob("bench-guard-*.lock")):
+        _sweep_run(path, common)
+    for entry in _entries(common):
+        token = _token(entry)
+        lock = _lock_of(entry, token, place)
+        descriptor = take_lock(lock, create=False)
+        if descriptor is not None or not lock.exists():
+            remove_tree(entry)
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _sweep_run(path: Path, common: Path) -> None:
+    token = _token(path)
+    descriptor = take_lock(path, create=False) if token else None
+    if descriptor is None:
+        return
+    try:
+        recorded = os.fsdecode(os.read(descriptor, 65_536))
+        _discard(path.parent, token, Path(recorded) if recorded else common)
+        path.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+
+
+def _discard(place: Path, token: str, common: Path) -> None:
+    for path in place.glob(f"bench-guard-{token}-*"):
+        remove_tree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+    adding = take_lock(place / _ADDING, wait=True)
+    try:
+        for entry in _entries(common):
+            if _token(entry) == token:
+                remove_tree(entry)
+        # As git does: without worktrees there is no folder of worktrees.
+        with suppress(OSError):
+            (common / "worktrees").rmdir()
+    finally:
+        if adding is not None:
+            os.close(adding)
+
+
+def _entries(common: Path) -> list[Path]:
+    folder = common / "worktrees"
+    return [entry for entry in sorted(folder.iterdir()) if _token(entry)] if folder.is_dir() else []
+
+
+def _token(path: Path) -> str:
+    found = _OWN.fullmatch(path.name)
+    return found[1] if found else ""
+
+
+def _lock_of(entry: Path, token: str, place: Path) -> Path:
+    """Where the run that made ``entry`` keeps its lock: beside its tree, maybe in another cache folder."""
+    name = f"bench-guard-{token}.lock"
+    try:
+        tree = Path(os.fsdecode((entry / "gitdir").read_bytes()).strip()).parent
+    except OSError:
+        return place / name
+    return tree.parent / name if _token(tree) == token else place / name
