@@ -27,6 +27,7 @@ _REFERENCE_QUANTILE = 0.05
 _LOUD_LOOP = 0.20
 _WINDOW = 10
 _BINS = 12
+_NEAR = 5
 _HARDLY_ANY = 0.2
 """On a busy host a preempted block lifts the mean of some processes, of nearly all only the work itself."""
 _FAR = 5.0
@@ -53,8 +54,24 @@ def process_value(run: ProcessRun, calibration: Calibration = PLAIN) -> float:
         place = f"{run.benchmark}: process {run.process + 1}"
         raise MeasurementError(f"{place} returned no usable sample of {run.metric}")
     if run.metric in _TAILS:
-        return math.log(quantile(samples, _TAILS[run.metric]))
+        share = _TAILS[run.metric]
+        return _tail_of_pair(_usable(run), share) if run.paired else math.log(quantile(samples, share))
     return math.log(median(samples)) if logs else median(samples)
+
+
+def _tail_of_pair(calls: Sequence[Block], share: float) -> float:
+    """Log of the head's quantile of single calls over the base's.
+
+    Each call is first divided by the level of both sides around it (the median of some 20 calls), so that a
+    slow phase of the host does not become the tail of either.
+    """
+    levels = []
+    for index in range(len(calls)):
+        near = calls[max(0, index - _NEAR) : index + _NEAR + 1]
+        levels.append(median([time for call in near for time in (call.subject, call.reference)]))
+    head = quantile([call.subject / level for call, level in zip(calls, levels, strict=True)], share)
+    base = quantile([call.reference / level for call, level in zip(calls, levels, strict=True)], share)
+    return math.log(head / base)
 
 
 def _brought_to(block: Block, calibration: Calibration) -> float:
@@ -141,7 +158,10 @@ def estimate(
     first = runs[0]
     values = tuple(process_value(run, calibration) for run in runs)
     logs = first.metric in LOG_METRICS
-    seconds = 1.0 if first.method is Method.TURNS else calibration.reference_s or reference_s
+    if first.paired:
+        seconds = base_seconds(runs)
+    else:
+        seconds = 1.0 if first.method is Method.TURNS else calibration.reference_s or reference_s
     return Estimate(
         benchmark=first.benchmark,
         metric=first.metric,
@@ -153,6 +173,11 @@ def estimate(
         remarks=(*_remarks(runs, tolerance), *_modes(values, tolerance)) if logs else (),
         calibration=calibration,
     )
+
+
+def base_seconds(runs: Sequence[ProcessRun]) -> float:
+    """Seconds per call of the base in paired runs, as the clock read them; ``nan`` without any."""
+    return median([median([block.reference for block in blocks]) for run in runs if (blocks := _usable(run))])
 
 
 def reference_speed(runs: Sequence[ProcessRun]) -> float:
@@ -236,9 +261,12 @@ def _finite(values: Sequence[float]) -> list[float]:
 
 def _reference_times(runs: Sequence[ProcessRun]) -> list[float]:
     """Wall-clock readings of the reference; a call that waits has none, a long call only CPU time."""
+    if paired := [reading for run in runs if run.paired for reading in run.host]:
+        return paired
     return [block.reference for run in _timed(runs) for block in _usable(run)]
 
 
 def _timed(runs: Sequence[ProcessRun]) -> list[ProcessRun]:
-    wall = [run for run in runs if run.method in {Method.BLOCKS, Method.CALLS}]
-    return wall or [run for run in runs if run.method is Method.CONCURRENT]
+    alone = [run for run in runs if not run.paired]
+    wall = [run for run in alone if run.method in {Method.BLOCKS, Method.CALLS}]
+    return wall or [run for run in alone if run.method is Method.CONCURRENT]

@@ -27,6 +27,7 @@ from bench.model import (
     MetricRecord,
     ProcessRun,
     Report,
+    RunVerdict,
     Side,
 )
 from bench.passes import (
@@ -40,7 +41,14 @@ from bench.passes import (
 )
 from bench.policy import conclude, limits_for, rule_for, sitting_shift
 from bench.progress import Progress
-from bench.recording import Provenance, baseline_entries, merged
+from bench.recording import (
+    Provenance,
+    Recording,
+    acceptances,
+    baseline_entries,
+    merged,
+    refuse_acceptance,
+)
 from bench.rows import Known, base_side, collect_rows, look_up, measured_rows, metrics_of, missing_rows
 from bench.schedule import BaseSample, Judge, judge
 from bench.selection import parse_expression
@@ -52,6 +60,12 @@ from bench.units import parse_budget
 
 BETWEEN_PASSES_S = 60
 """A second pass at once would share the host's mood of the first; a minute later it is another sample."""
+
+_ENDED = {
+    RunVerdict.FAILED: "had failures",
+    RunVerdict.REGRESSED: "breaks a budget",
+    RunVerdict.UNDECIDED: "was left undecided",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +132,7 @@ def check(settings: Settings, ports: Ports) -> Report:
         ports.progress.say(
             "no baseline yet: this run records one (20 processes a benchmark) instead of comparing"
         )
-        return _record(ports, session, collection, settings, lambda: None, "first check")
+        return _record(ports, session, collection, settings, Recording("first check"))
     baseline = baseline or Baseline()
     shifts = ports.calibrations.load()
     here = ports.environment
@@ -140,21 +154,32 @@ def check(settings: Settings, ports: Ports) -> Report:
 def update_baseline(settings: Settings, ports: Ports, reason: str | None = None) -> Report:
     """Sample to the maximum, in two passes a minute apart, and store what is selected for this machine kind.
 
-    Nothing is written when a benchmark failed: a baseline never comes from a broken run.
+    Nothing is written unless the run passes: a baseline never comes from a failing run.
     """
     session = _session(settings, ports)
     collection = collect(settings, ports)
     ports.baselines.load()  # damaged or newer: say so before minutes of measuring, not after
-    return _record(ports, session, collection, settings, lambda: _wait(ports), reason)
+    return _record(ports, session, collection, settings, Recording(reason, lambda: _wait(ports)))
+
+
+def accept(settings: Settings, ports: Ports, reason: str, *, everything: bool = False) -> Report:
+    """Record the named benchmarks anew as :func:`update_baseline` does, and put on record what was accepted.
+
+    Moves the anchor too. ConfigurationError without a reason, or for a selection that was hardly meant (see
+    :func:`~bench.recording.refuse_acceptance`); then nothing is measured.
+    """
+    if not reason.strip():
+        raise ConfigurationError("accepting needs a reason", hint="--reason 'WHY'; it is kept for good")
+    session = _session(settings, ports)
+    collection = collect(settings, ports)
+    stored = ports.baselines.load() or Baseline()
+    refuse_acceptance(settings, stored, collection, ports.environment, everything=everything)
+    recording = Recording(reason.strip(), lambda: _wait(ports), accepting=True)
+    return _record(ports, session, collection, settings, recording)
 
 
 def _record(
-    ports: Ports,
-    session: Session,
-    collection: Collection,
-    settings: Settings,
-    between: Callable[[], None],
-    reason: str | None,
+    ports: Ports, session: Session, collection: Collection, settings: Settings, recording: Recording
 ) -> Report:
     specs = {spec.id: spec for spec in collection.specs}
     if not collection.problems:
@@ -162,22 +187,31 @@ def _record(
             session,
             specs,
             lambda spec: metrics_of(settings, spec),
-            between,
+            recording.between,
             lambda name: limits_for(settings, specs[name], "time").tolerance,
         )
     rows = [*collect_rows(collection), *measured_rows(settings, session, collection.specs, {}, {})]
-    messages: tuple[str, ...] = ("nothing was written: a baseline never comes from a run with failures",)
-    if not session.failures and not collection.problems:
-        provenance = Provenance(ports.environment.machine, ports.commit, date_of(ports), reason)
-        entries = baseline_entries(settings, session, collection.specs, provenance)
-        path = ports.baselines.update(
-            lambda old: merged(old, entries, collection, settings, ports.environment)
-        )
-        count = f"{len(entries)} benchmark{'s' if len(entries) > 1 else ''}"
-        messages = (f"baseline written: {count} of {ports.environment.machine} in {path}",)
-    settings = replace(settings, require_baseline=False)
-    report = _report(settings, ports, session, rows, Side("none"))
-    return replace(report, messages=(*messages, *report.messages))
+    report = _report(replace(settings, require_baseline=False), ports, session, rows, Side("none"))
+    if report.exit_code == 0:
+        message = _written(ports, session, collection, settings, recording)
+    else:
+        message = f"nothing was written: a baseline never comes from a run that {_ENDED[report.verdict]}"
+    return replace(report, messages=(message, *report.messages))
+
+
+def _written(
+    ports: Ports, session: Session, collection: Collection, settings: Settings, recording: Recording
+) -> str:
+    provenance = Provenance(ports.environment.machine, ports.commit, date_of(ports), recording.reason)
+    entries = baseline_entries(settings, session, collection.specs, provenance)
+
+    def change(old: Baseline) -> Baseline:
+        moved = acceptances(old, entries, session, settings.metrics) if recording.accepting else ()
+        return merged(old, entries, collection, settings, ports.environment, moved)
+
+    path = ports.baselines.update(change)
+    count = f"{len(entries)} benchmark{'s' if len(entries) > 1 else ''}"
+    return f"baseline written: {count} of {ports.environment.machine} in {path}"
 
 
 def date_of(ports: Ports) -> str:

@@ -127,7 +127,10 @@ class ProcessRun:
 
 @dataclass(frozen=True, slots=True)
 class ProcessFailure:
-    """A worker that gave no measurement; ``output`` is the tail of what the subject printed."""
+    """A worker that gave no measurement; ``output`` is the tail of what the subject printed.
+
+    ``side`` names the side of a pair that is to blame, ``base`` or ``head``.
+    """
 
     benchmark: str
     metric: str
@@ -135,6 +138,7 @@ class ProcessFailure:
     kind: FailureKind
     message: str
     output: str = ""
+    side: str | None = None
 
 
 ProcessOutcome = ProcessRun | ProcessFailure

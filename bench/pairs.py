@@ -79,7 +79,7 @@ def _failure(spec: BenchmarkSpec, task: Task, base: Answer, head: Answer) -> Pro
     if not failed:
         return None
     side, answer, text = next((each for each in failed if not _lost_partner(each[1])), failed[0])
-    return failure_of(spec.id, task, answer, f"on the {side}: {text}")
+    return replace(failure_of(spec.id, task, answer, f"on the {side}: {text}"), side=side)
 
 
 def _text(answer: Answer) -> str | None:

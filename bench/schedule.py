@@ -58,10 +58,13 @@ class BaseSample:
     processes: tuple[float, ...]
     calibratable: bool = True
     seconds_per_unit: float = math.nan
+    measured_s: Callable[[], float] | None = None
 
     @property
     def seconds(self) -> float:
         """Seconds of one call of the base; ``nan`` when unknown, and then no floor applies."""
+        if self.measured_s is not None:
+            return self.measured_s()
         return self.seconds_per_unit * (math.exp(mean(self.processes)) if self.processes else 1.0)
 
 

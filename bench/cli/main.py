@@ -22,10 +22,11 @@ _COMMANDS = {
     "run": ("bench.cli.run", "Measure the benchmarks and compare them with nothing."),
     "list": ("bench.cli.list", "List the benchmarks without running them."),
     "check": ("bench.cli.check", "Measure and compare with the stored baseline: the gate."),
+    "ab": ("bench.cli.ab", "Measure two revisions against each other: needs no baseline."),
     "baseline": ("bench.cli.baseline", "Record or show the stored baseline."),
     "doctor": ("bench.cli.doctor", "Check the setup: settings, suites, subject, host, baseline."),
 }
-_LATER = frozenset({"ab", "accept", "calibrate", "compare", "profile", "report", "self-test"})
+_LATER = frozenset({"accept", "calibrate", "compare", "profile", "report", "self-test"})
 _HOME = Path(__file__).resolve().parents[2]
 
 
@@ -60,6 +61,7 @@ def _show_version(ctx: click.Context, _option: click.Parameter, value: bool) -> 
     epilog=f"""\b
 Examples:
   bench-guard check                 measure and compare; the first time, record the baseline
+  bench-guard ab --base main        the working tree against another revision
   bench-guard run -k parse          only benchmarks whose name contains "parse"
   bench-guard baseline update       accept what is measured now as the new baseline
   bench-guard COMMAND --help        options of a command

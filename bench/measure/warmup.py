@@ -92,8 +92,8 @@ def _in_bursts(target: Target, enough: Callable[[int, float], bool], most: int |
     forks = _ForkWatch()
     switches = _voluntary_switches()
     start = perf_counter()
-    while not enough(calls, perf_counter() - start):
-        burst = burst if most is None else min(burst, most - calls)
+    while True:
+        burst = burst if most is None else max(1, min(burst, most - calls))
         cpu = thread_time()
         wall = target.block(burst)
         cpu = thread_time() - cpu
@@ -101,8 +101,10 @@ def _in_bursts(target: Target, enough: Callable[[int, float], bool], most: int |
         calls += burst
         fastest = min(fastest, wall / burst)
         share = max(share, cpu / wall if wall > 0 else 1.0)
-        burst *= 2 if wall < _BURST_SECONDS else 1
-    return WarmUp(calls, fastest, min(share, 1.0), (_voluntary_switches() - switches) / calls)
+        if enough(calls, perf_counter() - start):
+            return WarmUp(calls, fastest, min(share, 1.0), (_voluntary_switches() - switches) / calls)
+        if wall < _BURST_SECONDS:
+            burst *= 2
 
 
 def _voluntary_switches() -> int:
