@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from bench.estimates import LOG_METRICS
+from bench.errors import ConfigurationError
+from bench.estimates import LOG_METRICS, process_value
 from bench.executor import Collection
-from bench.model import Baseline, BaselineEntry, BenchmarkSpec, Environment, Estimate, MetricRecord
+from bench.model import (
+    Acceptance,
+    Baseline,
+    BaselineEntry,
+    BenchmarkSpec,
+    Environment,
+    Estimate,
+    MetricRecord,
+    ProcessRun,
+)
 from bench.passes import Session
 from bench.policy import is_calibratable, limits_for
 from bench.settings import Settings
+from bench.stats.describe import mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +33,15 @@ class Provenance:
     commit: str | None
     date: str
     reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Why a baseline is recorded, what happens between the two passes, and whether it accepts a change."""
+
+    reason: str | None
+    between: Callable[[], None] = lambda: None
+    accepting: bool = False
 
 
 def baseline_entries(
@@ -59,10 +80,103 @@ def _stored(own: Estimate, tolerance: float) -> MetricRecord:
     )
 
 
-def _with_old_metrics(entry: BaselineEntry, before: BaselineEntry | None) -> BaselineEntry:
+def refuse_acceptance(
+    settings: Settings, baseline: Baseline, collection: Collection, here: Environment, *, everything: bool
+) -> None:
+    """ConfigurationError unless what is selected can be accepted and was clearly meant.
+
+    Accepting names its benchmarks: a selection that takes in all of several needs ``everything``. Every one
+    must be in the baseline for this machine kind, with the same source; otherwise nothing is there to move.
+    """
+    if not everything and not settings.expression and not settings.paths:
+        raise ConfigurationError(
+            f"nothing names what to accept, and there are {_counted(len(collection.specs))}",
+            hint="bench-guard baseline accept -k NAME --reason TEXT; --all for everything",
+        )
+    stored = {entry.benchmark: entry for entry in baseline.entries if entry.machine == here.machine}
+    selected = {spec.id for spec in collection.specs}
+    if not everything and len(stored) > 1 and selected >= set(stored):
+        raise ConfigurationError(
+            f"the selection takes in all {_counted(len(selected))}",
+            hint="narrow -k down to what changed, or add --all if you mean everything",
+        )
+    hashes = {name: entry.source_hash for name, entry in stored.items()}
+    unknown = [spec.id for spec in collection.specs if hashes.get(spec.id) != spec.source_hash]
+    if unknown:
+        names = ", ".join(unknown[:3]) + (f" and {len(unknown) - 3} more" if len(unknown) > 3 else "")
+        raise ConfigurationError(
+            f"the baseline of {here.machine} does not hold {names} as written now: nothing to accept",
+            hint="bench-guard baseline update records what is new or was rewritten",
+        )
+
+
+def _counted(count: int) -> str:
+    return f"{count} benchmark{'' if count == 1 else 's'}"
+
+
+def acceptances(
+    old: Baseline, entries: Sequence[BaselineEntry], session: Session, metrics: Sequence[str]
+) -> tuple[Acceptance, ...]:
+    """What moves when ``entries`` replace the stored ones: one record for each of the gating ``metrics``.
+
+    A time that is divided by the reference is restated for the old record's calibration before the two are
+    compared, as a check does; its old value is given in the seconds of the new recording.
+    """
+    moved = []
+    for entry in entries:
+        before = old.entry(entry.benchmark, entry.machine)
+        for metric in metrics:
+            if before is None or metric not in before.metrics or metric not in entry.metrics:
+                continue
+            record, runs = before.metrics[metric], session.runs.get((entry.benchmark, metric), ())
+            value, change = _movement(record, entry.metrics[metric], runs)
+            moved.append(
+                Acceptance(
+                    benchmark=entry.benchmark,
+                    machine=entry.machine,
+                    metric=metric,
+                    unit=record.unit,
+                    old=value,
+                    new=entry.metrics[metric].value,
+                    change=change,
+                    date=entry.date,
+                    commit=entry.commit,
+                    reason=entry.reason or "",
+                )
+            )
+    return tuple(moved)
+
+
+def _movement(
+    before: MetricRecord, after: MetricRecord, runs: Sequence[ProcessRun]
+) -> tuple[float, float | None]:
+    """The old value in today's unit, and the relative change."""
+    if before.unit != "s" or before.method != after.method:
+        return before.value, after.value / before.value - 1.0 if before.value > 0 else None
+    now = mean([process_value(run, before.calibration) for run in runs])
+    change = math.expm1(now - mean(before.processes))
+    return after.value / (1.0 + change), change
+
+
+def _continued(entry: BaselineEntry, before: BaselineEntry | None, *, moves_anchor: bool) -> BaselineEntry:
+    """The entry with what it takes over from the one it replaces: unmeasured metrics, and the anchor.
+
+    Nothing when the benchmark's source has changed. A record that time cannot be compared with (another
+    method, too wide a spread) anchors nothing.
+    """
     if before is None or before.source_hash != entry.source_hash:
         return entry
-    return replace(entry, metrics={**before.metrics, **entry.metrics})
+    metrics = {**before.metrics, **entry.metrics}
+    if moves_anchor:
+        return replace(entry, metrics=metrics)
+    pinned = before.anchor or before
+    usable = {
+        name: record
+        for name, record in pinned.metrics.items()
+        if name in metrics and record.method == metrics[name].method and record.calibratable
+    }
+    anchor = replace(pinned, metrics=usable, anchor=None) if usable else None
+    return replace(entry, metrics=metrics, anchor=anchor)
 
 
 def merged(
@@ -71,13 +185,19 @@ def merged(
     collection: Collection,
     settings: Settings,
     here: Environment,
+    accepted: Sequence[Acceptance] = (),
 ) -> Baseline:
     """The new entries replace this machine's old ones; a whole run also drops benchmarks that are gone.
 
-    A metric that was not measured this time keeps its old record while the benchmark's source is the same.
+    A metric that was not measured this time keeps its old record while the benchmark's source is the same,
+    and so does the anchor; ``accepted`` changes move the anchor of their benchmark to the new entry.
     """
     fresh = {entry.benchmark for entry in entries}
-    entries = [_with_old_metrics(entry, old.entry(entry.benchmark, entry.machine)) for entry in entries]
+    moving = {each.benchmark for each in accepted}
+    entries = [
+        _continued(entry, old.entry(entry.benchmark, entry.machine), moves_anchor=entry.benchmark in moving)
+        for entry in entries
+    ]
     whole = not settings.expression and not settings.paths
     existing = {spec.id for spec in collection.specs}
     kept = [
@@ -87,4 +207,5 @@ def merged(
         and (not whole or entry.benchmark in existing)
     ]
     machines = {**old.machines, here.machine: here.stable}
-    return Baseline(machines, tuple(sorted([*kept, *entries], key=lambda e: (e.benchmark, e.machine))))
+    ordered = tuple(sorted([*kept, *entries], key=lambda e: (e.benchmark, e.machine)))
+    return Baseline(machines, ordered, (*old.accepted, *accepted))

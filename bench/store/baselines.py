@@ -7,7 +7,8 @@
      "benchmarks": {ID: {KIND: {"commit", "date", "reason", "source_hash",
                                 "metrics": {NAME: {"unit", "value", "processes", ...}},
                                 "anchor": {"commit", "date", "reason", "metrics"}}}},
-     "accepted": [{"benchmark", "machine", "metric", "unit", "old", "new", "change", "date", "commit", "reason"}]}
+     "accepted": [{"benchmark", "machine", "metric", "unit", "old", "new", "change",
+                   "date", "commit", "reason"}]}
 
 Version 1 knew neither ``anchor`` nor ``accepted``; both may be absent, and the step from it adds nothing.
 """

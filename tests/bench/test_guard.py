@@ -657,7 +657,7 @@ def test_the_baseline_survives_the_file_it_is_stored_in(world, settings, tmp_pat
     world.store = MemoryBaselineStore(decode_baseline(encode_baseline(world.store.baseline), tmp_path))
 
     assert world.check(settings).exit_code == 0
-    assert json.loads(encode_baseline(world.store.baseline))["version"] == 1
+    assert json.loads(encode_baseline(world.store.baseline))["version"] == 2
 
 
 def test_an_empty_baseline_outside_ci_is_not_overwritten_by_check(settings):
