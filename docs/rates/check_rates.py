@@ -6,15 +6,15 @@
     python docs/rates/check_rates.py judge FOLDER FOLDER/one.jsonl FOLDER/two.jsonl --after 3600
     python docs/rates/check_rates.py table FOLDER
 
-A recording holds whole processes of every workload, raw. Each of its baselines is made of 20 of them, ten in a
-row from the first half of the sitting and ten in a row from the second, under 20 seeds, as `baseline update` draws
-them in two passes; the calibration is fitted, and disturbed processes are replaced, by its own rules. The one
-difference: a replacement is not measured afterwards but taken from the last 20 processes of the recording, which
-no baseline uses.
+A recording holds whole processes of every workload, raw. Each of its baselines is made of 20 of them, ten
+in a row from the first half of the sitting and ten in a row from the second, under 20 seeds, as `baseline
+update` draws them in two passes; the calibration is fitted, and disturbed processes are replaced, by its
+own rules. The one difference: a replacement is not measured afterwards but taken from the last 20
+processes of the recording, which no baseline uses.
 
-Heads are measured live: one run judges all workloads in rounds, each against its own baseline, by the rule of a
-run of that many comparisons. Slower heads do exactly 15 and 20 % more (``SIZE``). A baseline meets each slowdown
-once at most, so no two comparisons of one line of the table share a process.
+Heads are measured live: one run judges all workloads in rounds, each against its own baseline, by the
+rule of a run of that many comparisons. Slower heads do exactly 15 and 20 % more (``SIZE``). A baseline
+meets each slowdown once at most, so no two comparisons of one line of the table share a process.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def make_tree(folder: Path, size: int) -> Path:
 
 
 def make_repository(folder: Path) -> Path:
-    """A repository with the package ``kinds``, its suite, and a tag for every revision; base is checked out."""
+    """A repository with the package ``kinds``, its suite, and a tag for every revision."""
     if (folder / ".git").exists():
         return folder
     (folder / "kinds").mkdir(parents=True)
