@@ -165,25 +165,25 @@ class _Study:
 
     def _measure_head_alone(self) -> None:
         """What has no partner, and what budgets promise; a ``speed`` budget needs the time of all."""
-        promised = {
-            spec.id: metrics_of(replace(self.settings, metrics=()), spec) for spec in self.collection.specs
-        }
-        speed = any(
-            parse_budget(text).metric == "speed" for spec in self.collection.specs for text in spec.budgets
+        specs = self.collection.specs
+        budgets = {spec.id: [parse_budget(text) for text in spec.budgets] for spec in specs}
+        of_all = (
+            {"time"} if any(each.metric == "speed" for own in budgets.values() for each in own) else set()
         )
         for metric in (*_TIMES, *_MEMORY):
             wanted = {
                 spec.id: spec
-                for spec in self.collection.specs
-                if metric in promised[spec.id]
-                or (speed and metric == "time")
-                or (self._reason(spec) is not None and metric in self.settings.metrics)
+                for spec in specs
+                if (spec.id, metric) not in self.head.runs
+                and metric in of_all | {each.measured for each in budgets[spec.id]} | self._unpaired(spec)
             }
-            missing = {name: spec for name, spec in wanted.items() if (name, metric) not in self.head.runs}
-            if missing and metric in LOG_METRICS:
-                ratio_pass(self.head, missing, metric, {name: sample(SHOWN_PROCESSES) for name in missing})
-            elif missing:
-                memory_pass(self.head, list(missing.values()), metric)
+            if wanted and metric in LOG_METRICS:
+                ratio_pass(self.head, wanted, metric, {name: sample(SHOWN_PROCESSES) for name in wanted})
+            elif wanted:
+                memory_pass(self.head, list(wanted.values()), metric)
+
+    def _unpaired(self, spec: BenchmarkSpec) -> set[str]:
+        return set() if self._reason(spec) is None else set(self.settings.metrics)
 
     def _rows_of(
         self, spec: BenchmarkSpec, decisions: Mapping[tuple[str, str], Decision]
