@@ -28,7 +28,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from revisions import SIZES, make_tree
-from tally import Row, append, lines, verdict_table, worst
+from tally import Row, append, counts, lines, verdict_table, worst
 
 import bench
 from bench import machine
@@ -251,7 +251,7 @@ def judge_all(given: argparse.Namespace) -> None:
     bases = {path.stem: baselines(path) for path in given.recordings}
     for name, own in bases.items():
         print(f"{name}: {len(own)} baselines of {len(own[0])} workloads", flush=True)
-    wanted = DEFAULT_RUNS | dict(_counts(given.runs))
+    wanted = counts(given.runs, DEFAULT_RUNS)
     suites = {
         tag: _suite(given.trees or str(given.folder / "size"), SIZES[tag], given.cpu) for tag in SLOWDOWNS
     }
@@ -264,14 +264,6 @@ def judge_all(given: argparse.Namespace) -> None:
         append(file, rows)
         words = ", ".join(f"{row['name']} {row['verdict']}" for row in rows if row["verdict"] != "ok")
         print(f"{job.slowdown} {job.recording} {job.number}: {words or 'all ok'}", flush=True)
-
-
-def _counts(texts: Sequence[str]) -> Iterator[tuple[str, int]]:
-    for text in texts:
-        tag, _, count = text.partition("=")
-        if tag not in SLOWDOWNS or not count.isdigit():
-            raise SystemExit(f"--runs: expected TAG=N with TAG one of {', '.join(SLOWDOWNS)}, got {text!r}")
-        yield tag, int(count)
 
 
 def _next_job(

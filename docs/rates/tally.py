@@ -32,6 +32,23 @@ def append(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         file.write(("\n" if cut else "") + "".join(json.dumps(row) + "\n" for row in rows))
 
 
+def farthest_behind(finished: Mapping[str, int], wanted: Mapping[str, int]) -> str | None:
+    """Which kind of run comes next, so that all kinds are spread evenly over the sitting; None when done."""
+    open_kinds = [kind for kind in wanted if finished[kind] < wanted[kind]]
+    return min(open_kinds, key=lambda kind: (finished[kind] + 0.5) / wanted[kind], default=None)
+
+
+def counts(texts: Sequence[str], defaults: Mapping[str, int]) -> dict[str, int]:
+    """``["plus15=20"]`` over the defaults; SystemExit for anything else."""
+    wanted = dict(defaults)
+    for text in texts:
+        kind, _, count = text.partition("=")
+        if kind not in defaults or not count.isdigit():
+            raise SystemExit(f"expected KIND=N with KIND one of {', '.join(defaults)}, got {text!r}")
+        wanted[kind] = int(count)
+    return wanted
+
+
 def share(hits: int, count: int) -> str:
     """``2 of 300, 0.7 % (0.1 to 2.4 %)``: the exact 95 % interval of Clopper and Pearson."""
     if not count:
