@@ -8,6 +8,7 @@ written last: without it a folder is half-built and is built again.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import platform
 import stat
@@ -34,7 +35,7 @@ _MARKER = "complete"
 _BUILD_SECONDS = 1800.0
 _SHOWN_LINES = 15
 _IGNORED = frozenset({".git", "__pycache__"})
-_REDIRECTIONS = ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_USER")
+_REDIRECTIONS = ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON")
 """Variables that would put the packages elsewhere; index, proxy and constraints of the user's pip stay."""
 
 
@@ -51,9 +52,9 @@ def environment_for(
 ) -> IsolatedEnvironment:
     """Return the environment with the project in ``tree`` installed; builds it where the cache has none.
 
-    ``cache`` is that of :class:`bench.worktrees.Worktrees`. ``extras`` are those of the project's metadata that its suites need. ConfigurationError where there is
-    nothing to install, MeasurementError with pip's last lines where building fails, StoreError where the
-    cache cannot be written.
+    ``cache`` is that of :class:`bench.worktrees.Worktrees`; ``extras`` are those of the project's metadata
+    that its suites need. ConfigurationError where there is nothing to install, MeasurementError with pip's
+    last lines where building fails, StoreError where the cache cannot be written.
     """
     if not any((tree / name).is_file() for name in ("pyproject.toml", "setup.py", "setup.cfg")):
         raise ConfigurationError(
@@ -74,6 +75,24 @@ def environment_for(
     return _environment_in(folder)
 
 
+def package_differences(base: IsolatedEnvironment, head: IsolatedEnvironment) -> tuple[str, ...]:
+    """Return every distribution that the two do not have in the same version: ``numpy 1.26.4 -> 2.1.0``.
+
+    Dependencies that were released between two builds change times as the project's own code does.
+    """
+    before, after = _distributions(base.site_packages), _distributions(head.site_packages)
+    return tuple(
+        f"{name} {before.get(name, 'absent')} -> {after.get(name, 'absent')}"
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    )
+
+
+def _distributions(site_packages: Path) -> dict[str, str]:
+    names = (folder.name.removesuffix(".dist-info") for folder in site_packages.glob("*.dist-info"))
+    return {name: version for name, _, version in (text.partition("-") for text in names)}
+
+
 def _environment_in(folder: Path) -> IsolatedEnvironment:
     scheme = {"base": str(folder), "platbase": str(folder), "installed_base": str(folder)}
     site_packages = sysconfig.get_path("purelib", "venv", scheme)
@@ -89,8 +108,8 @@ def _build_once(folder: Path, tree: Path, extras: Sequence[str], say: Say) -> No
             return
         remove_tree(folder)
         started = time.monotonic()
-        say(f"building an environment for {tree.name} in {folder}")
-        _build(folder, tree, extras)
+        say(f"building an environment in {folder}: pip install {tree}")
+        _build(folder, tree, extras, lock)
         marker.touch()
         say(f"built in {time.monotonic() - started:.0f} s; it is kept for the next run")
     finally:
@@ -107,24 +126,24 @@ def _wait_for(path: Path, say: Say) -> int:
     return lock
 
 
-def _build(folder: Path, tree: Path, extras: Sequence[str]) -> None:
-    advice = "on Debian and Ubuntu: apt install python3-venv"
-    _run([sys.executable, "-m", "venv", str(folder)], "python -m venv", advice)
+def _build(folder: Path, tree: Path, extras: Sequence[str], lock: int) -> None:
+    python = str(folder / "bin" / "python")
+    # The pip of this interpreter knows the user's index as it is set up here, and saves unpacking another.
+    shared = importlib.util.find_spec("pip") is not None
+    venv = [sys.executable, "-m", "venv", *(["--without-pip"] if shared else []), str(folder)]
+    _run(venv, lock, hint="on Debian and Ubuntu: apt install python3-venv")
+    pip = [sys.executable, "-m", "pip", "--python", python] if shared else [python, "-m", "pip"]
     target = f"{tree}[{','.join(extras)}]" if extras else str(tree)
-    pip = [
-        str(folder / "bin" / "python"),
-        "-m",
-        "pip",
-        "install",
-        "--no-input",
-        "--disable-pip-version-check",
-    ]
-    advice = f"see whether it can be installed at all: python -m pip install {target}"
-    _run([*pip, target], "pip install", advice)
+    install = ["install", "--no-input", "--disable-pip-version-check", target]
+    _run([*pip, *install], lock, hint="see whether this revision can be installed at all: pip install .")
 
 
-def _run(command: list[str], name: str, hint: str) -> None:
-    environ = {key: value for key, value in os.environ.items() if key not in _REDIRECTIONS}
+def _run(command: list[str], lock: int, hint: str) -> None:
+    """Run a step; the lock is held for as long as it runs, also when this process is killed meanwhile."""
+    name = "pip install" if "install" in command else "python -m venv"
+    environ = {key: value for key, value in os.environ.items() if key not in _REDIRECTIONS} | {
+        "PIP_USER": "0"
+    }
     try:
         done = subprocess.run(
             command,
@@ -134,6 +153,7 @@ def _run(command: list[str], name: str, hint: str) -> None:
             stderr=subprocess.STDOUT,
             timeout=_BUILD_SECONDS,
             check=False,
+            pass_fds=(lock,),
         )
     except subprocess.TimeoutExpired:
         minutes = _BUILD_SECONDS / 60

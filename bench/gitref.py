@@ -271,7 +271,7 @@ def _commit_of(root: Path, ref: str) -> str:
 
 
 def _unknown(root: Path, ref: str, words: str) -> GitError:
-    if not _ask(root, "rev-list", "--max-count=1", "--all", "HEAD"):
+    if not _ask(root, "rev-list", "--max-count=1", "--all"):
         return GitError(f"{root}: this repository has no commit yet", hint="git add . && git commit")
     if ".." in ref:
         first, _, second = ref.partition("..")
@@ -300,7 +300,9 @@ def _known_name(root: Path, ref: str) -> str | None:
     places = ("refs/heads", "refs/tags", "refs/remotes")
     names = (_ask(root, "for-each-ref", "--format=%(refname:short)", *places) or "").split()
     name = re.split(r"[~^@:]", ref)[0]
-    remote = next((known for known in names if known.endswith(f"/{name}") and name), None)
+    if not name or name in {"HEAD", *names}:
+        return None
+    remote = next((known for known in names if known.endswith(f"/{name}")), None)
     if remote is not None:
         return f"did you mean {remote}{ref.removeprefix(name)}?"
     close = get_close_matches(name, names, n=1)
@@ -309,5 +311,5 @@ def _known_name(root: Path, ref: str) -> str | None:
     remotes = (_ask(root, "remote") or "").split()
     if remotes and re.fullmatch(r"[\w./-]+", name):
         remote = "origin" if "origin" in remotes else remotes[0]
-        return f"git fetch {remote} {name}"
+        return f"git fetch {remote} {name}, and then FETCH_HEAD in its place"
     return None

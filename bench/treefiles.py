@@ -16,6 +16,7 @@ Say = Callable[[str], None]
 CHECKOUT_SECONDS = 900.0
 NO_LFS = ("-c", "filter.lfs.smudge=", "-c", "filter.lfs.process=", "-c", "filter.lfs.required=false")
 """Git LFS downloads what is missing, and may wait for a password; see :func:`bring_lfs`."""
+_GENERATED = ("_version.py", "version.py", "_version_info.py")
 _GITLINK = "160000"
 _POINTER = b"version https://git-lfs.github.com/spec/"
 
@@ -56,6 +57,23 @@ def _copy(source: Path, target: Path) -> None:
 def _below_a_link(top: Path, path: PurePosixPath) -> bool:
     """Whether a folder of ``path`` has become a link: writing there would write outside of the copy."""
     return any((top / parent).is_symlink() for parent in path.parents)
+
+
+def copy_generated_versions(top: Path, tree: Path) -> list[str]:
+    """Copy version modules that a build wrote and git ignores to packages of ``tree`` that lack them.
+
+    Without them many a project cannot be imported; hatch-vcs and setuptools-scm make them. Returns their
+    names.
+    """
+    patterns = (f":(glob)**/{name}" for name in _GENERATED)
+    listed = git(top, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", *patterns)
+    copied = []
+    for name in filter(None, listed.split("\0")):
+        target = tree / name
+        if (target.parent / "__init__.py").is_file() and not os.path.lexists(target):
+            _copy(top / name, target)
+            copied.append(name)
+    return copied
 
 
 def bring_submodules(git_dir: Path, commit: str, tree: Path, index: Path) -> Iterator[str]:

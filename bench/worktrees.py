@@ -19,10 +19,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.cache import cache_folder, remove_tree, take_lock
+from bench.cache import VARIABLE, cache_folder, remove_tree, take_lock
 from bench.errors import GitError, StoreError
 from bench.gitref import Repository, Revision, git, repository_of
-from bench.treefiles import CHECKOUT_SECONDS, NO_LFS, bring_lfs, bring_submodules, copy_working_files
+from bench.treefiles import (
+    CHECKOUT_SECONDS,
+    NO_LFS,
+    bring_lfs,
+    bring_submodules,
+    copy_generated_versions,
+    copy_working_files,
+)
 
 Say = Callable[[str], None]
 
@@ -64,31 +71,29 @@ def open_worktrees(root: Path, base: Revision, head: Revision, say: Say) -> Iter
     project is not in it, StoreError where nothing can be written.
     """
     repository = repository_of(root)
-    try:
-        place = cache_folder(repository.top) / _FOLDER
+    cache = cache_folder(repository.top)
+    with _writing(cache):
+        place = cache / _FOLDER
         place.mkdir(exist_ok=True)
         _sweep(place, repository.common)
         stay = _begin(repository, place)
-    except OSError as error:
-        raise _unwritable(error) from error
     try:
-        _add(stay, "-base", base, say)
-        _add(stay, "-head", head, say)
-        yield Worktrees(_project(stay, "-base", base), _project(stay, "-head", head), place.parent)
-    except OSError as error:
-        if error.filename is None or not str(error.filename).startswith(str(place)):
-            raise
-        raise _unwritable(error) from error
+        with _writing(cache):
+            trees = Worktrees(_add(stay, "-base", base, say), _add(stay, "-head", head, say), cache)
+        yield trees
     finally:
         _end(stay, say)
 
 
-def _unwritable(error: OSError) -> StoreError:
-    where = f"{error.filename}: " if error.filename else ""
-    return StoreError(
-        f"{where}worktrees cannot be written: {error.strerror or error}",
-        hint="free some space, or name another folder in the environment: BENCH_GUARD_CACHE=/a/folder",
-    )
+@contextmanager
+def _writing(cache: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"{error.filename or cache}: a worktree cannot be written: {error.strerror or error}",
+            hint=f"free some space, or name another folder in the environment: {VARIABLE}=/a/folder",
+        ) from error
 
 
 def _begin(repository: Repository, place: Path) -> _Stay:
@@ -100,7 +105,8 @@ def _begin(repository: Repository, place: Path) -> _Stay:
             return _Stay(repository, place, token, lock)
 
 
-def _add(stay: _Stay, side: str, revision: Revision, say: Say) -> None:
+def _add(stay: _Stay, side: str, revision: Revision, say: Say) -> Path:
+    """Make the tree of one side; return the project's folder in it."""
     tree = stay.path(side)
     top = stay.repository.top
     # Two runs that end and begin at once would meet in .git/worktrees, which the last one to leave removes.
@@ -117,9 +123,18 @@ def _add(stay: _Stay, side: str, revision: Revision, say: Say) -> None:
             tree, "update-index", "-z", "--index-info", given=git(top, "ls-files", "-s", "-z"), held=stay.lock
         )
         copy_working_files(top, tree)
-        return
-    git(tree, *NO_LFS, "reset", "--hard", "--quiet", held=stay.lock, seconds=CHECKOUT_SECONDS)
-    _complete(stay, tree, revision, say)
+    else:
+        git(tree, *NO_LFS, "reset", "--hard", "--quiet", held=stay.lock, seconds=CHECKOUT_SECONDS)
+        _complete(stay, tree, revision, say)
+    for name in copy_generated_versions(top, tree):
+        say(f"{revision.label}: {name} is ignored by git, so it was copied from the working tree")
+    folder = tree / stay.repository.project
+    if not folder.is_dir():
+        raise GitError(
+            f"{revision.label} ({revision.short}) has no folder {stay.repository.project}",
+            hint="compare with a revision in which the project lies where it lies now",
+        )
+    return folder
 
 
 def _complete(stay: _Stay, tree: Path, revision: Revision, say: Say) -> None:
@@ -133,16 +148,6 @@ def _complete(stay: _Stay, tree: Path, revision: Revision, say: Say) -> None:
     if missing:
         advice = f"git lfs fetch origin {revision.commit}"
         say(f"{revision.label}: {missing} files of Git LFS are only pointers: {advice}")
-
-
-def _project(stay: _Stay, side: str, revision: Revision) -> Path:
-    folder = stay.path(side) / stay.repository.project
-    if not folder.is_dir():
-        raise GitError(
-            f"{revision.label} ({revision.short}) has no folder {stay.repository.project}",
-            hint="compare with a revision in which the project lies where it lies now",
-        )
-    return folder
 
 
 def _end(stay: _Stay, say: Say) -> None:
