@@ -9,6 +9,7 @@
     |-- AmbiguousKey (KeyError)           1  a look-up of a key that several sections hold
     |-- EmitError (ValueError)            1  a value that the chosen output format cannot hold
     |-- OutputError (OSError)             3  the result could not be written
+    |-- UncountedKeys (TypeError)         2  the length of a lazy result that only walking it would tell
     |-- UsageError (ValueError)           2  an argument outside what the function documents
 
 Exit codes of the command line: 0 fine, 1 diagnostics with errors, 2 usage, 3 input or output.
@@ -27,6 +28,7 @@ __all__ = [
     "OutputError",
     "PatternSyntaxError",
     "StrataregulaError",
+    "UncountedKeys",
     "UsageError",
     "visible",
 ]
@@ -181,3 +183,20 @@ class AmbiguousKey(StrataregulaError, KeyError):  # noqa: N818 - reads like the 
     def __str__(self) -> str:
         names = ", ".join(repr(visible(name)) for name in self.sections)
         return f"key {visible(self.key)!r} is in several sections: {names}; read it with section(NAME)[key]"
+
+
+class UncountedKeys(StrataregulaError, TypeError):  # noqa: N818 - reads like the keys that it is about
+    """``len()`` of a lazy section whose rules overlap and make too many keys to walk.
+
+    ``at_most`` is the number of keys of all its rules. A `TypeError`, as for anything without a length, so
+    that ``list()`` and ``sorted()`` do without.
+    """
+
+    exit_code = 2
+
+    def __init__(self, section: str, at_most: int) -> None:
+        super().__init__(
+            f"section {visible(section)!r} has up to {at_most:,} keys, how many exactly only walking them "
+            "would tell: sum(1 for key in section)"
+        )
+        self.section, self.at_most = section, at_most

@@ -15,7 +15,16 @@ from strataregula.core.values import same_value
 from strataregula.diagnostics import DiagnosticLog
 from strataregula.model import REMOVED
 
-__all__ = ["RuleCoverage", "covering", "expand", "expand_section", "kept_keys", "rank", "report_conflict"]
+__all__ = [
+    "RuleCoverage",
+    "covering",
+    "expand",
+    "expand_section",
+    "kept_keys",
+    "rank",
+    "report_conflict",
+    "report_no_keys",
+]
 
 
 def expand(plan: Plan, log: DiagnosticLog | None = None) -> dict[str, dict[str, Any]]:
@@ -71,30 +80,34 @@ def kept_keys(planned: PlannedRule) -> Iterator[str]:
     tests = tuple(map(Coverage, planned.excluded))
     for key in planned.template.iter_keys():
         segments = parse_key(key)
-        if not any(test.bindings(segments) is not None for test in tests):
+        if not any(test.covers(segments) for test in tests):
             yield key
 
 
 class RuleCoverage:
     """Tests whether a planned rule, its exceptions considered, covers a key."""
 
-    __slots__ = ("_excluded", "_test", "planned")
+    __slots__ = ("_excluded", "coverage", "planned")
 
     def __init__(self, planned: PlannedRule) -> None:
         self.planned = planned
-        self._test = Coverage(planned.template)
+        self.coverage = Coverage(planned.template)
         self._excluded = tuple(map(Coverage, planned.excluded))
+
+    def covers(self, segments: tuple[str, ...]) -> bool:
+        """Tell whether the rule covers a key."""
+        return self.coverage.covers(segments) and not any(test.covers(segments) for test in self._excluded)
 
     def bindings(self, segments: tuple[str, ...]) -> Mapping[str, str] | None:
         """Return the bindings of the rule's captures, None when it does not cover the key."""
-        found = self._test.bindings(segments)
-        if found is None or any(test.bindings(segments) is not None for test in self._excluded):
+        found = self.coverage.bindings(segments)
+        if found is None or any(test.covers(segments) for test in self._excluded):
             return None
         return found
 
     def agreeing(self, segments: tuple[str, ...]) -> tuple[int, int]:
         """Say how near the rule comes to a key: segments that fit, and how many of them are fixed text."""
-        return self._test.agreeing(segments)
+        return self.coverage.agreeing(segments)
 
 
 def rank(planned: PlannedRule) -> tuple[tuple[int, int, tuple[int, ...]], int]:
@@ -149,20 +162,13 @@ class _Resolution:
             return
         part.update(dict.fromkeys(self.selected(planned), planned.rule.value))
         if not part:
-            hint = "give its wildcards a domain with a shape or a capture, or check the spelling"
-            message = (
-                f"the rule {planned.rule.pattern!r} ends with no key: "
-                f"no other rule of {self.section.name!r} makes one"
-            )
-            self.log.report(
-                "no-keys", message, planned.rule.place, hint=hint, width=len(planned.rule.pattern)
-            )
+            report_no_keys(planned, self.section.name, self.log)
 
     def selected(self, planned: PlannedRule) -> list[str]:
         test = RuleCoverage(planned)
         head, tail = _fixed_ends(planned.template)
         likely = (key for key in self.made if key.startswith(head) and key.endswith(tail))
-        return [key for key in likely if test.bindings(parse_key(key)) is not None]
+        return [key for key in likely if test.covers(parse_key(key))]
 
     def compare(self, rules: list[PlannedRule], parts: list[dict[str, Any]]) -> None:
         owners: dict[str, PlannedRule] = {}
@@ -197,6 +203,14 @@ def _fixed_ends(template: Template) -> tuple[str, str]:
     if not all(template.fields):
         return head.removesuffix("."), tail.removeprefix(".")
     return head, tail
+
+
+def report_no_keys(planned: PlannedRule, section: str, log: DiagnosticLog) -> None:
+    """Report that a rule which selects finds no key."""
+    pattern = planned.rule.pattern
+    message = f"the rule {pattern!r} ends with no key: no other rule of {section!r} makes one"
+    hint = "give its wildcards a domain with a shape or a capture, or check the spelling"
+    log.report("no-keys", message, planned.rule.place, hint=hint, width=len(pattern))
 
 
 def report_conflict(

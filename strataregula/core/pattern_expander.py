@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, Final
 
-from strataregula.core.expansion import RuleCoverage, expand, kept_keys, rank, report_conflict
-from strataregula.core.pattern import MAX_SEGMENTS, parse_key
-from strataregula.core.planner import MAX_KEYS, Plan, SectionPlan, make_resolver, plan_rules, rules_of
+from strataregula.core.expansion import expand
+from strataregula.core.lazy import LazySection
+from strataregula.core.pattern import MAX_SEGMENTS
+from strataregula.core.planner import MAX_KEYS, Plan, make_resolver, plan_rules, rules_of
 from strataregula.core.resolver import MAX_KEYS_PER_RULE
-from strataregula.core.rule_index import RuleIndex
-from strataregula.core.values import same_value
 from strataregula.diagnostics import DiagnosticLog
 from strataregula.errors import UsageError
-from strataregula.model import REMOVED
 
 __all__ = ["PatternExpander", "expand"]
 
@@ -81,10 +79,10 @@ class PatternExpander:
         log = DiagnosticLog()
         plan = self._plan(patterns, log)
         log.raise_if_errors()
-        stream = _Stream(plan.sections[0])
-        stream.check(log)
+        section = LazySection(plan.sections[0])
+        section.check(log)
         log.raise_if_errors()
-        return stream.entries()
+        return section.entries()
 
 
 def _all_literal(patterns: Mapping[str, Any]) -> bool:
@@ -102,93 +100,3 @@ def _all_literal(patterns: Mapping[str, Any]) -> bool:
         if any(empty in joined for empty in _EMPTY_SEGMENTS):
             return False
     return True
-
-
-class _Stream:
-    """One section as a stream.
-
-    Every key is given by the first rule that makes it, with the value of the rule that wins.
-    """
-
-    def __init__(self, section: SectionPlan) -> None:
-        self.rules = section.rules
-        self.section = section
-        self.index = RuleIndex((planned.template, number) for number, planned in enumerate(self.rules))
-        self.tests: dict[int, RuleCoverage] = {}
-
-    def test(self, number: int) -> RuleCoverage:
-        known = self.tests.get(number)
-        if known is None:
-            known = self.tests[number] = RuleCoverage(self.rules[number])
-        return known
-
-    def rivals(self, number: int) -> list[int]:
-        if len(self.rules) == 1:
-            return []
-        return [other for other in self.index.overlapping(self.rules[number].template) if other != number]
-
-    def entries(self) -> Iterator[tuple[str, Any]]:
-        for number, planned in enumerate(self.rules):
-            if planned.template.selects:
-                continue
-            rivals = self.rivals(number)
-            if rivals or planned.excluded:
-                yield from self.contested(number, rivals)
-            else:
-                value = planned.rule.value
-                for prefix, middles, suffix in planned.template.blocks():
-                    for middle in middles:
-                        yield f"{prefix}{middle}{suffix}", value
-
-    def contested(self, number: int, rivals: list[int]) -> Iterator[tuple[str, Any]]:
-        planned = self.rules[number]
-        keys = kept_keys(planned) if planned.excluded else planned.template.iter_keys()
-        for key in keys:
-            segments = parse_key(key)
-            covering = [rival for rival in rivals if self.test(rival).bindings(segments) is not None]
-            if any(rival < number and not self.rules[rival].template.selects for rival in covering):
-                continue
-            winner = max((self.rules[rival] for rival in (number, *covering)), key=rank)
-            if winner.rule.value is not REMOVED:
-                yield key, winner.rule.value
-
-    def check(self, log: DiagnosticLog) -> None:
-        """Report conflicts and rules that select nothing, before the first key."""
-        for number, planned in enumerate(self.rules):
-            rivals = self.rivals(number)
-            if planned.template.selects and not any(self.chosen(number, rival) for rival in rivals):
-                message = f"the rule {planned.rule.pattern!r} ends with no key: no other rule makes one"
-                log.report("no-keys", message, planned.rule.place, hint="give its wildcards a domain")
-            for rival in rivals:
-                if rival > number and self.rules[rival].precedence == planned.precedence:
-                    self.compare(number, rival, log)
-
-    def chosen(self, number: int, rival: int) -> bool:
-        if self.rules[rival].template.selects:
-            return False
-        test = self.test(number)
-        return any(
-            test.bindings(parse_key(key)) is not None for key in self.rules[rival].template.iter_keys()
-        )
-
-    def compare(self, number: int, rival: int, log: DiagnosticLog) -> None:
-        first, second = self.rules[number], self.rules[rival]
-        if same_value(first.rule.value, second.rule.value):
-            return
-        for key in self.shared(number, rival):
-            segments = parse_key(key)
-            others = self.index.candidates(segments)
-            covering = [other for other in others if self.test(other).bindings(segments) is not None]
-            if all(self.rules[other].precedence <= first.precedence for other in covering):
-                report_conflict(first, second, key, 1, log)
-                return
-
-    def shared(self, number: int, rival: int) -> Iterator[str]:
-        """Yield the keys that both rules cover, walking the smaller one that makes keys."""
-        makers = [at for at in (number, rival) if not self.rules[at].template.selects]
-        if not makers:
-            made: Iterator[str] = chain.from_iterable(planned.template.iter_keys() for planned in self.rules)
-        else:
-            made = self.rules[min(makers, key=lambda at: self.rules[at].size)].template.iter_keys()
-        tests = self.test(number), self.test(rival)
-        return (key for key in made if all(test.bindings(parse_key(key)) is not None for test in tests))

@@ -236,6 +236,14 @@ class Template(NamedTuple):
             for middle in middles:
                 yield f"{prefix}{middle}{suffix}"
 
+    def texts_of(self, number: int) -> Iterator[str]:
+        """Yield the texts that segment ``number`` takes, in order; one that chooses takes none."""
+        field = self.fields[number]
+        used = sorted({piece.factor for piece in field if isinstance(piece, Slot)})
+        if field and all(isinstance(piece, str | Slot) for piece in field):
+            for rows in _nested(tuple(self.factors[factor].rows for factor in used)):
+                yield _fill(field, dict(zip(used, rows, strict=True)))
+
     def _prefixes(self, depth: int) -> Iterable[str]:
         if depth == 0:
             return (self.texts[0],)
@@ -292,7 +300,7 @@ def _nested(pools: tuple[Iterable[_Row], ...]) -> Iterator[tuple[_Row, ...]]:
             yield (*before, row)
 
 
-def _fill(field: Field, rows: tuple[tuple[str, ...], ...]) -> str:
+def _fill(field: Field, rows: tuple[_Row, ...] | dict[int, _Row]) -> str:
     texts = []
     for piece in field:
         if isinstance(piece, Slot):

@@ -1,0 +1,372 @@
+"""A section of which no key is made until somebody asks: looked up through its rules, or streamed.
+
+A key exists when some rule makes it and the rule that wins does not remove it; rules that only select make
+none. Memory and time to build follow the number of rules, not the number of keys.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence, ValuesView
+from itertools import islice
+from typing import Any, Final
+
+from strataregula.core.coverage import Coverage
+from strataregula.core.expansion import RuleCoverage, kept_keys, rank, report_conflict, report_no_keys
+from strataregula.core.overlap import Budget, BudgetSpentError, narrowed
+from strataregula.core.pattern import parse_key
+from strataregula.core.planner import PlannedRule, SectionPlan
+from strataregula.core.rule_index import RuleIndex
+from strataregula.core.segments import format_key
+from strataregula.core.templates import Template
+from strataregula.core.values import same_value
+from strataregula.diagnostics import DiagnosticLog, closest
+from strataregula.errors import CompilationError, MissingKey, PatternSyntaxError, UncountedKeys
+from strataregula.model import REMOVED
+
+__all__ = ["CHECK_STEPS", "LazySection"]
+
+CHECK_STEPS: Final = 100_000
+"""Steps that a check may take before it leaves the rest to the look-ups; about 50 ms."""
+_COUNTED: Final = 1_000_000
+_NEAR_RULES: Final = 20
+_NEAR_VALUES: Final = 2_000
+_FEW: Final = 8
+
+Evaluate = Callable[[str, str], Any]
+
+
+class LazySection(Mapping[str, Any]):
+    """One section as a read-only mapping without its keys.
+
+    ``special`` names the rules (by order) whose values ``evaluate(section, key)`` has to make. A key whose
+    best rules contradict each other raises `CompilationError` when it is read, unless ``lenient``.
+    """
+
+    __slots__ = ("_evaluate", "_index", "_length", "_ranks", "_special", "_tests", "lenient", "plan", "rules")
+
+    def __init__(
+        self,
+        plan: SectionPlan,
+        *,
+        lenient: bool = False,
+        evaluate: Evaluate | None = None,
+        special: frozenset[int] = frozenset(),
+    ) -> None:
+        self.plan, self.lenient = plan, lenient
+        self.rules = tuple(sorted(plan.rules, key=rank, reverse=True))
+        self._evaluate, self._special = evaluate, special
+        self._tests: list[RuleCoverage | None] = [None] * len(self.rules)
+        self._ranks = {planned.rule.order: number for number, planned in enumerate(self.rules)}
+        self._index = RuleIndex((planned.template, number) for number, planned in enumerate(self.rules))
+        self._length = -1
+
+    @property
+    def name(self) -> str:
+        """The name of the section."""
+        return self.plan.name
+
+    def __getitem__(self, key: str) -> Any:
+        segments = _segments(key)
+        winner = self._winner(segments) if segments else None
+        if winner is None or winner.rule.value is REMOVED:
+            raise MissingKey(key, lambda: self.near(key))
+        return self._value(winner, key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of ``key``, ``default`` when the section does not hold it."""
+        segments = _segments(key)
+        winner = self._winner(segments) if segments else None
+        if winner is None or winner.rule.value is REMOVED:
+            return default
+        return self._value(winner, key)
+
+    def __contains__(self, key: object) -> bool:
+        segments = _segments(key)
+        winner = self._winner(segments, strict=False) if segments else None
+        return winner is not None and winner.rule.value is not REMOVED
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for key, _ in self.entries())
+
+    def __bool__(self) -> bool:
+        return next(self.entries(), None) is not None
+
+    def __len__(self) -> int:
+        """Return the number of keys; raise `UncountedKeys` when only walking too many of them would tell."""
+        if self._length < 0:
+            self._length = self._count()
+        return self._length
+
+    def items(self) -> ItemsView[str, Any]:
+        """Return a view of every key with its value, made while it is read."""
+        return _Items(self)
+
+    def values(self) -> ValuesView[Any]:
+        """Return a view of the values, made while it is read."""
+        return _Values(self)
+
+    def __repr__(self) -> str:
+        return f"<LazySection {self.name!r} of {len(self.rules):,} rules>"
+
+    def covering(self, segments: Sequence[str]) -> list[tuple[PlannedRule, Mapping[str, str]]]:
+        """Return the rules that cover a key with the bindings of their captures, the winner first."""
+        found = []
+        for number in sorted(self._index.candidates(segments)):
+            bindings = self._test(number).bindings(tuple(segments))
+            if bindings is not None:
+                found.append((self.rules[number], bindings))
+        return found
+
+    def _test(self, number: int) -> RuleCoverage:
+        known = self._tests[number]
+        if known is None:
+            known = self._tests[number] = RuleCoverage(self.rules[number])
+        return known
+
+    def _winner(self, segments: tuple[str, ...], *, strict: bool = True) -> PlannedRule | None:
+        """Return the rule that gives a key its value, None when no rule makes the key."""
+        numbers = self._index.candidates(segments)
+        if len(numbers) > 1:
+            numbers.sort()
+        winner: PlannedRule | None = None
+        made = False
+        for number in numbers:
+            planned = self.rules[number]
+            if winner is not None and made and planned.precedence != winner.precedence:
+                break
+            if not self._test(number).covers(segments):
+                continue
+            made = made or not planned.template.selects
+            if winner is None:
+                winner = planned
+            elif strict and planned.precedence == winner.precedence:
+                self._agree(planned, winner, segments)
+        return winner if made else None
+
+    def _agree(self, lower: PlannedRule, upper: PlannedRule, segments: tuple[str, ...]) -> None:
+        if not self.lenient and not same_value(lower.rule.value, upper.rule.value):
+            log = DiagnosticLog()
+            report_conflict(lower, upper, format_key(segments), 1, log)
+            raise CompilationError(log.errors)
+
+    def _value(self, winner: PlannedRule, key: str) -> Any:
+        if self._evaluate is not None and winner.rule.order in self._special:
+            return self._evaluate(self.name, key)
+        return winner.rule.value
+
+    def entries(self) -> Iterator[tuple[str, Any]]:
+        """Yield every key once with its value, in the order of the rules, in constant memory."""
+        for planned in self.plan.rules:
+            if planned.template.selects:
+                continue
+            rivals = self._rivals(planned)
+            if rivals or planned.excluded or planned.rule.order in self._special:
+                yield from self._contested(planned, rivals)
+                continue
+            value = planned.rule.value
+            for prefix, middles, suffix in planned.template.blocks():
+                for middle in middles:
+                    yield f"{prefix}{middle}{suffix}", value
+
+    def _rivals(self, planned: PlannedRule) -> list[int]:
+        if len(self.rules) == 1:
+            return []
+        mine = self._ranks[planned.rule.order]
+        return sorted(number for number in self._index.overlapping(planned.template) if number != mine)
+
+    def _contested(self, planned: PlannedRule, rivals: list[int]) -> Iterator[tuple[str, Any]]:
+        order = planned.rule.order
+        tests = [self._test(number) for number in rivals] if len(rivals) <= _FEW else None
+        for key in kept_keys(planned) if planned.excluded else planned.template.iter_keys():
+            segments = parse_key(key)
+            if tests is None:
+                covering = [
+                    self.rules[number]
+                    for number in self._index.candidates(segments)
+                    if self._test(number).covers(segments)
+                ]
+            else:
+                covering = [test.planned for test in tests if test.covers(segments)]
+            if any(other.rule.order < order and not other.template.selects for other in covering):
+                continue
+            winner = max((planned, *covering), key=rank)
+            for other in covering:
+                if other is not winner and other.precedence == winner.precedence:
+                    self._agree(other, winner, segments)
+            if planned.precedence == winner.precedence and winner is not planned:
+                self._agree(planned, winner, segments)
+            if winner.rule.value is not REMOVED:
+                yield key, self._value(winner, key)
+
+    def matching(self, test: Coverage) -> Iterator[tuple[str, Any]]:
+        """Yield the keys that ``test`` covers with their values, rule by rule, without walking the others."""
+        for planned in self.plan.rules:
+            if planned.template.selects:
+                continue
+            seen: set[str] = set()
+            for template in narrowed(planned.template, test, Budget(sys.maxsize)):
+                for key in template.iter_keys():
+                    segments = parse_key(key)
+                    if key in seen or not test.covers(segments) or self._made_before(planned, segments):
+                        continue
+                    seen.add(key)
+                    winner = self._winner(segments)
+                    if winner is not None and winner.rule.value is not REMOVED:
+                        yield key, self._value(winner, key)
+
+    def _made_before(self, planned: PlannedRule, segments: tuple[str, ...]) -> bool:
+        """Tell whether an earlier rule makes a key, or an exception of this one leaves it out."""
+        if not self._test(self._ranks[planned.rule.order]).covers(segments):
+            return True
+        return any(
+            self.rules[number].rule.order < planned.rule.order
+            and not self.rules[number].template.selects
+            and self._test(number).covers(segments)
+            for number in self._index.candidates(segments)
+        )
+
+    def check(self, log: DiagnosticLog, budget: Budget | None = None) -> None:
+        """Report conflicts and rules that select nothing, as far as the budget goes.
+
+        What is not found here is found when the key is read.
+        """
+        budget = budget or Budget(CHECK_STEPS)
+        try:
+            for planned in self.plan.rules:
+                self._check_rule(planned, log, budget)
+        except BudgetSpentError:
+            return
+
+    def _check_rule(self, planned: PlannedRule, log: DiagnosticLog, budget: Budget) -> None:
+        rivals = [self.rules[number] for number in self._rivals(planned)]
+        budget.spend(len(rivals) // 8)
+        makers = [rival for rival in rivals if not rival.template.selects]
+        if planned.template.selects and not any(
+            next(self._shared(maker, planned, budget), None) for maker in makers
+        ):
+            report_no_keys(planned, self.name, log)
+        for rival in rivals:
+            if (
+                rival.rule.order > planned.rule.order
+                and rival.precedence == planned.precedence
+                and not same_value(rival.rule.value, planned.rule.value)
+            ):
+                self._check_pair(planned, rival, log, budget)
+
+    def _check_pair(
+        self, first: PlannedRule, second: PlannedRule, log: DiagnosticLog, budget: Budget
+    ) -> None:
+        for key in self._keys_of_both(first, second, budget):
+            segments = parse_key(key)
+            winner = self._winner(segments, strict=False)
+            if winner is not None and winner.precedence == first.precedence:
+                report_conflict(first, second, key, 1, log)
+                return
+
+    def _keys_of_both(self, first: PlannedRule, second: PlannedRule, budget: Budget) -> Iterator[str]:
+        """Yield keys that both rules cover and some rule makes."""
+        makers = sorted(
+            (rule for rule in (first, second) if not rule.template.selects), key=lambda rule: rule.size
+        )
+        if makers:
+            yield from self._shared(makers[0], second if makers[0] is first else first, budget)
+            return
+        test = self._test(self._ranks[second.rule.order])
+        for maker in self.plan.rules:
+            if not maker.template.selects:
+                shared = self._shared(maker, first, budget)
+                yield from (key for key in shared if test.covers(parse_key(key)))
+
+    def _shared(self, maker: PlannedRule, other: PlannedRule, budget: Budget) -> Iterator[str]:
+        """Yield the keys that one rule makes and another one covers."""
+        mine, theirs = (self._test(self._ranks[rule.rule.order]) for rule in (maker, other))
+        for template in narrowed(maker.template, theirs.coverage, budget):
+            for key in template.iter_keys():
+                budget.spend()
+                segments = parse_key(key)
+                if theirs.covers(segments) and (not maker.excluded or mine.covers(segments)):
+                    yield key
+
+    def _count(self) -> int:
+        total = 0
+        for planned in self.plan.rules:
+            if planned.template.selects:
+                continue
+            rivals = [self.rules[number] for number in self._rivals(planned)]
+            if planned.excluded or any(
+                not rival.template.selects or rival.rule.value is REMOVED for rival in rivals
+            ):
+                return self._walked()
+            total += planned.size
+        if total > sys.maxsize:
+            raise UncountedKeys(self.name, total)
+        return total
+
+    def _walked(self) -> int:
+        if self.plan.count > _COUNTED:
+            raise UncountedKeys(self.name, self.plan.count)
+        return sum(1 for _ in self.entries())
+
+    def near(self, key: str) -> tuple[str, ...]:
+        """Return keys like ``key``: those of the rules that come nearest, each segment put right."""
+        try:
+            segments = parse_key(key)
+        except PatternSyntaxError:
+            return ()
+        agreeing = [
+            (self._test(number).agreeing(segments), number)
+            for number in range(min(len(self.rules), _NEAR_VALUES))
+            if not self.rules[number].template.selects
+        ]
+        best = sorted(
+            (found for found in agreeing if found[0] > (0, 0)), key=lambda found: found[0], reverse=True
+        )
+        guesses = (_guess(self.rules[number].template, segments) for _, number in best[:_NEAR_RULES])
+        found = [guess for guess in dict.fromkeys(guesses) if guess and guess in self]
+        return closest(key, found or list(islice(self, _NEAR_VALUES)))
+
+
+def _guess(template: Template, segments: tuple[str, ...]) -> str:
+    """Return the key of a template that looks most like some segments, the empty text for none."""
+    test = Coverage(template)
+    texts = []
+    for number, text in enumerate(segments[: len(template.fields)]):
+        if test.fits(number, text):
+            texts.append(text)
+            continue
+        like = closest(text, islice(template.texts_of(number), _NEAR_VALUES), limit=1)
+        if not like:
+            return ""
+        texts.append(like[0])
+    return format_key(texts)
+
+
+def _segments(key: object) -> tuple[str, ...]:
+    """Return the segments of a key, none for what is no key in its canonical form."""
+    if not isinstance(key, str):
+        return ()
+    if '"' not in key:
+        segments = tuple(key.split("."))
+        return () if "" in segments else segments
+    try:
+        segments = parse_key(key)
+    except PatternSyntaxError:
+        return ()
+    return segments if format_key(segments) == key else ()
+
+
+class _Items(ItemsView[str, Any]):
+    __slots__ = ()
+    _mapping: LazySection
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        return self._mapping.entries()
+
+
+class _Values(ValuesView[Any]):
+    __slots__ = ()
+    _mapping: LazySection
+
+    def __iter__(self) -> Iterator[Any]:
+        return (value for _, value in self._mapping.entries())
