@@ -85,7 +85,13 @@ class Session:
         self.runs[spec.id, metric].append(outcome)
         return outcome
 
-    def measure_again(self, spec: BenchmarkSpec, metric: str, process: int) -> ProcessRun | None:
+    def measure_alone(self, spec: BenchmarkSpec, metric: str, process: int) -> ProcessRun | None:
+        """One process, and a second try where it had to share its CPU and there is time."""
+        run = self.measure(spec, metric, process)
+        crowded = run is not None and run.cpu_share < CROWDED_SHARE and not self.exhausted()
+        return self._measure_again(spec, metric, process) if crowded else run
+
+    def _measure_again(self, spec: BenchmarkSpec, metric: str, process: int) -> ProcessRun | None:
         """Repeat the process measured last and keep the reading that had more of the CPU."""
         first = self.runs[spec.id, metric].pop()
         second = self.measure(spec, metric, process)
@@ -136,9 +142,7 @@ def ratio_pass(
     """Draw processes of a metric divided by the reference, in rounds, until every judge is content."""
 
     def draw(name: str, process: int) -> float | None:
-        run = session.measure(specs[name], metric, process)
-        if run is not None and run.cpu_share < CROWDED_SHARE and not session.exhausted():
-            run = session.measure_again(specs[name], metric, process)
+        run = session.measure_alone(specs[name], metric, process)
         return None if run is None else process_value(run, session.calibration(name, metric))
 
     session.progress.begin(_title(metric), None)
@@ -185,7 +189,7 @@ def record_passes(
     for name in specs:
         session.calibrations[name] = fit_calibration(session.runs.get((name, "time"), ()))
     for spec, metric in turns:
-        _replace_disturbed(session, spec, metric, tolerance(spec.id))
+        replace_disturbed(session, spec, metric, tolerance(spec.id))
     for name in specs:
         session.calibrations[name] = fit_calibration(session.runs.get((name, "time"), ()))
 
@@ -200,7 +204,7 @@ def _pass(session: Session, turns: Sequence[tuple[BenchmarkSpec, str]], processe
     session.progress.end()
 
 
-def _replace_disturbed(session: Session, spec: BenchmarkSpec, metric: str, tolerance: float) -> None:
+def replace_disturbed(session: Session, spec: BenchmarkSpec, metric: str, tolerance: float) -> None:
     """Measure again, under the same seed, what a stranger on the host disturbed, and keep that reading."""
     runs = session.runs.get((spec.id, metric), [])
     if spec.id in session.failures or not runs:

@@ -51,6 +51,11 @@ SHIFT_RANGE = (0.005, 0.10)
 """No less, because the mean of 20 processes that spread by 2 % is itself uncertain by 0.45 %, so less cannot
 be told from none; no more, because beyond it no tolerance that anybody sets can be decided in any case."""
 
+ANCHOR = "anchor:"
+"""What the metric of a comparison with the pinned entry begins with."""
+ANCHOR_TOLERANCES = 2.0
+"""The anchor is compared at so many tolerances: it is there against slow creep, not for single changes."""
+
 _TAILS = frozenset({"p95", "p99"})
 _LED_TO_A_VERDICT = frozenset({Verdict.OK, Verdict.IMPROVED, Verdict.REGRESSED, Verdict.UNDECIDED})
 _BUDGET = "budget:"
@@ -144,7 +149,11 @@ def is_calibratable(processes: Sequence[float], tolerance: float) -> bool:
 
     Fewer than two processes show no spread, so they prove nothing and cannot.
     """
-    spread = sd(processes)
+    return gates_with_spread(sd(processes), tolerance)
+
+
+def gates_with_spread(spread: float, tolerance: float) -> bool:
+    """The same for a known standard deviation of the process logs."""
     return math.isfinite(spread) and spread <= tolerance / 2
 
 
@@ -227,8 +236,13 @@ class _Findings:
         return _NOTHING_GATES if self.stored else "nothing could gate: no benchmark runs on both sides"
 
     def messages(self) -> Iterator[str]:
-        if slower := [row for row in self.regressed if not row.metric.startswith(_BUDGET)]:
+        if slower := [row for row in self.regressed if not row.metric.startswith((_BUDGET, ANCHOR))]:
             yield f"regressed: {_names(slower)}"
+        if crept := [row for row in self.regressed if row.metric.startswith(ANCHOR)]:
+            yield (
+                f"crept away from the anchor, update by update: {_names(crept)}; win it back, or accept it "
+                "with `bench-guard baseline accept -k NAME --reason TEXT`"
+            )
         if broken := [row for row in self.regressed if row.metric.startswith(_BUDGET)]:
             yield f"budget broken: {_names(broken)}"
         if self.missing and self.stored:
