@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from bench.anchors import anchor_rows
 from bench.clock import Clock
 from bench.discovery import find_suites
 from bench.errors import ConfigurationError, DiscoveryError
@@ -144,6 +145,7 @@ def check(settings: Settings, ports: Ports) -> Report:
     rows = [
         *collect_rows(collection),
         *measured_rows(settings, session, collection.specs, known, decisions),
+        *anchor_rows(settings, session, collection.specs, known),
         *missing_rows(settings, ports.environment, collection, baseline),
     ]
     stored = {entry.benchmark for entry in baseline.entries}

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.model import Decision, Rule, Verdict
 from bench.stats.describe import mean, pooled_sd, sd
@@ -110,6 +110,26 @@ def judge(rule: Rule, base: BaseSample | None) -> Judge:
         suspected = suspected or sides.suspicious()
         wanted = sides.next_draw(suspected=suspected)
     return sides.conclude(Verdict.UNDECIDED, "too close to the limit")
+
+
+def judge_drawn(rule: Rule, base: BaseSample, head: Sequence[float]) -> Decision:
+    """Judge processes that another comparison has drawn; pure, draws none.
+
+    They were not drawn after a suspicion of this one, and their number depends on the other, so more is
+    asked of them: ``regressed`` only where the one-sided 95 % lower bound exceeds the limit itself and the
+    change is above zero at the level that all such comparisons share. An estimate above the limit without
+    that proof is ``undecided``, everything else ``ok``.
+    """
+    sides = _Sides(rule, base)
+    if not head or sides.unusable() is not None or not _all_finite(head):
+        return replace(sides.conclude(Verdict.NOT_COMPARABLE), note="nothing to compare")
+    sides.add(head, fresh=False)
+    seen = sides.estimate(head)
+    above = seen.change > rule.limit and sides.absolute(seen.change) > rule.floor
+    level = shared_level(rule.alpha, 1, rule.comparisons)
+    proved = seen.bound(0.05) > rule.limit and seen.bound(1.0 - level) > 0
+    verdict = Verdict.OK if not above else Verdict.REGRESSED if proved else Verdict.UNDECIDED
+    return replace(sides.conclude(verdict), note=None)
 
 
 class _Sides:

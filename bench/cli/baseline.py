@@ -1,4 +1,4 @@
-"""``bench-guard baseline update`` and ``bench-guard baseline show``."""
+"""``bench-guard baseline update``, ``accept`` and ``show``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.cli import options
 from bench.cli.options import MeasuringOptions, measuring
 from bench.cli.output import EXIT_CODES, say, write_stdout
 from bench.cli.session import execute
-from bench.model import Baseline, BaselineEntry, MetricRecord
+from bench.model import Acceptance, Baseline, BaselineEntry, MetricRecord
 from bench.report.tables import NOTHING, table
 from bench.selection import parse_expression
 from bench.settings import load_settings
@@ -24,8 +24,10 @@ from bench.text import printable
 from bench.units import format_ratio, format_value
 
 _NO_BASELINE = 3
-_HEADINGS = ("benchmark", "time", "sd", "peak", "date", "commit", "gates time", "reason")
-_NUMBERS = (False, True, True, True, False, False, False, False)
+_HEADINGS = ("benchmark", "time", "sd", "peak", "date", "commit", "anchor", "gates time", "reason")
+_NUMBERS = (False, True, True, True, False, False, False, False, False)
+_ACCEPTED_HEADINGS = ("benchmark", "metric", "old", "new", "change", "date", "commit", "machine", "reason")
+_ACCEPTED_NUMBERS = (False, False, True, True, True, False, False, False, False)
 
 
 @click.group(
@@ -33,10 +35,11 @@ _NUMBERS = (False, True, True, True, False, False, False, False)
     epilog="""\b
 Examples:
   bench-guard baseline update --reason 'new parser'
+  bench-guard baseline accept -k parse --reason 'checks its input since #12'
   bench-guard baseline show""",
 )
 def command() -> None:
-    """Record or show the stored baseline, a reviewed JSON file."""
+    """Record, accept or show the stored baseline, a reviewed JSON file."""
 
 
 @command.command(
@@ -52,12 +55,42 @@ Examples:
 def update(reason: str | None, **values: Any) -> int:
     """Measure with 20 processes a benchmark, in two passes a minute apart, and store the result.
 
-    Entries of other machine kinds are kept. Nothing is written when anything could not be measured.
+    Entries of other machine kinds are kept. Nothing is written unless the run passes: no failure, no broken
+    budget. The anchor of a benchmark, pinned when it was first recorded, stays where it is.
     """
     return execute(
         "baseline update",
         MeasuringOptions(**values),
         lambda settings, ports: guard.update_baseline(settings, ports, reason),
+    )
+
+
+@command.command(
+    epilog=f"""\b
+Examples:
+  bench-guard baseline accept -k parse --reason 'checks its input since #12'
+  bench-guard baseline accept benchmarks/bench_parse.py --reason 'new parser'
+  bench-guard baseline accept --all --reason 'Python 3.13'
+\b
+{EXIT_CODES}"""
+)
+@measuring
+@click.option(
+    "--reason", metavar="TEXT", required=True, help="Why the change is accepted; kept on record for good."
+)
+@click.option("--all", "everything", is_flag=True, help="Mean every benchmark, not a selection.")
+def accept(reason: str, everything: bool, **values: Any) -> int:
+    """Accept a change of the benchmarks named by -k or [PATHS]: measure anew, store, put on record.
+
+    Measures as `baseline update` does, and moves the anchor too. What moved from where to where, when, at
+    which commit and why is added to the list of accepted changes in the baseline, which only ever grows.
+    Refused where the selection takes in every benchmark of several without --all. Nothing is written unless
+    the run passes.
+    """
+    return execute(
+        "baseline accept",
+        MeasuringOptions(**values),
+        lambda settings, ports: guard.accept(settings, ports, reason, everything=everything),
     )
 
 
@@ -75,7 +108,7 @@ Exit codes:
 @options.EXPRESSION
 @options.DEBUG
 def show(expression: str | None, debug: bool) -> int:  # noqa: ARG001  -- main reads --debug
-    """Show what is stored: time and its spread over processes, memory, when, where and why."""
+    """Show what is stored: time and its spread, memory, when, where and why; and what was accepted."""
     settings = load_settings(Path.cwd(), os.environ, {"expression": expression})
     chosen = parse_expression(settings.expression)
     store = FileBaselineStore(settings.baseline)
@@ -83,7 +116,11 @@ def show(expression: str | None, debug: bool) -> int:  # noqa: ARG001  -- main r
     if baseline is None:
         say(f"there is no baseline: {store.path} does not exist\n  hint: bench-guard check records one")
         return _NO_BASELINE
-    write_stdout(_shown(baseline, [entry for entry in baseline.entries if chosen(entry.benchmark)]))
+    accepted = [each for each in baseline.accepted if chosen(each.benchmark)]
+    write_stdout(
+        _shown(baseline, [entry for entry in baseline.entries if chosen(entry.benchmark)])
+        + _shown_acceptances(accepted)
+    )
     return 0
 
 
@@ -98,8 +135,40 @@ def _shown(baseline: Baseline, entries: Sequence[BaselineEntry]) -> str:
     return "\n".join(parts) if parts else "nothing is stored under these names\n"
 
 
-def _lines(rows: Sequence[Sequence[str]]) -> str:
-    text = table(_HEADINGS, rows, _NUMBERS, style="plain")
+def _shown_acceptances(accepted: Sequence[Acceptance]) -> str:
+    if not accepted:
+        return ""
+    rows = [[printable(cell) for cell in _acceptance_row(each)] for each in accepted]
+    text = _lines(rows, _ACCEPTED_HEADINGS, _ACCEPTED_NUMBERS)
+    return f"\naccepted changes, oldest first\n{text}\n"
+
+
+def _acceptance_row(each: Acceptance) -> list[str]:
+    return [
+        each.benchmark,
+        each.metric,
+        format_value(each.old, each.unit),
+        format_value(each.new, each.unit),
+        NOTHING if each.change is None else format_ratio(each.change),
+        each.date[:10],
+        _commit(each.commit),
+        each.machine,
+        each.reason,
+    ]
+
+
+def _commit(commit: str | None) -> str:
+    """Ten digits, and ``-dirty`` where the tree had local changes."""
+    if commit is None:
+        return NOTHING
+    digits, dash, mark = commit.partition("-")
+    return digits[:10] + dash + mark
+
+
+def _lines(
+    rows: Sequence[Sequence[str]], headings: Sequence[str] = _HEADINGS, numbers: Sequence[bool] = _NUMBERS
+) -> str:
+    text = table(headings, rows, numbers, style="plain")
     return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
@@ -111,7 +180,8 @@ def _row(entry: BaselineEntry) -> list[str]:
         NOTHING if time is None else format_ratio(sd(time.processes)).removeprefix("+"),
         _value(peak),
         entry.date[:10],
-        (entry.commit or NOTHING)[:10],
+        _commit(entry.commit),
+        NOTHING if entry.anchor is None else entry.anchor.date[:10],
         NOTHING if time is None else "yes" if time.calibratable else "no (use ab)",
         entry.reason or "",
     )

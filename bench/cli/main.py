@@ -26,7 +26,7 @@ _COMMANDS = {
     "baseline": ("bench.cli.baseline", "Record or show the stored baseline."),
     "doctor": ("bench.cli.doctor", "Check the setup: settings, suites, subject, host, baseline."),
 }
-_LATER = frozenset({"accept", "calibrate", "compare", "profile", "report", "self-test"})
+_LATER = frozenset({"calibrate", "compare", "profile", "report", "self-test"})
 _HOME = Path(__file__).resolve().parents[2]
 
 

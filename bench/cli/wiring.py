@@ -22,6 +22,7 @@ from bench.store.runs import FileRunLog, RunHeader
 from bench.subject import locate
 
 RUNS_FOLDER = "runs"
+_WRITING = frozenset({"baseline update", "baseline accept", "calibrate"})
 
 
 @contextmanager
@@ -70,7 +71,7 @@ def open_ports(settings: Settings, command: str, progress: Progress) -> Iterator
 
 def _will_record(settings: Settings, store: FileBaselineStore, command: str) -> bool:
     first_check = not store.path.exists() and not (settings.ci or settings.require_baseline)
-    return command in {"baseline update", "calibrate"} or (command == "check" and first_check)
+    return command in _WRITING or (command == "check" and first_check)
 
 
 def subject_roots(settings: Settings) -> dict[str, str]:

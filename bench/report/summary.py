@@ -198,7 +198,7 @@ def _steps(rows: Sequence[Comparison]) -> Iterator[str]:
         measured = [row for row in worse if not row.metric.startswith(_BUDGET)]
         yield _step("look again", f"check{_selection(worse)}")
         if measured:
-            yield _step("if it is meant", f"baseline update{_selection(measured)} --reason 'WHY'")
+            yield _step("if it is meant", _accepting(measured, rows))
     if failed := [row for row in rows if row.verdict is Verdict.FAILED]:
         yield _step("see it alone", f"run{_selection(failed)}")
     if by_verdict[Verdict.MISSING]:
@@ -207,6 +207,15 @@ def _steps(rows: Sequence[Comparison]) -> Iterator[str]:
         yield _step("measure longer", f"check{_selection(suspects)} --budget 300")
     if fresh := _without_baseline(rows):
         yield _step("record a baseline", f"baseline update{_selection(fresh, rows)}")
+
+
+def _accepting(worse: Sequence[Comparison], everything: Sequence[Comparison]) -> str:
+    """The command that accepts these rows by name; an update where they are too many to be named."""
+    compared = {row.benchmark for row in everything if row.base is not None}
+    if {row.benchmark for row in worse} >= compared and len(compared) > 1:
+        return "baseline accept --all --reason 'WHY'"
+    selection = _selection(worse)
+    return f"baseline {'accept' if selection else 'update'}{selection} --reason 'WHY'"
 
 
 def _without_baseline(rows: Sequence[Comparison]) -> list[Comparison]:

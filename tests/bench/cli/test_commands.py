@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from bench.cli import doctor
 from bench.cli.main import main
 from bench.errors import SubjectError
-from bench.model import Baseline, BaselineEntry, MetricRecord
+from bench.model import Acceptance, Baseline, BaselineEntry, MetricRecord
 from bench.store.baselines import FileBaselineStore
 
 KIND = "linux-x86_64-2cpu-cpython3.11-7f3a"
@@ -78,6 +79,20 @@ def test_baseline_show_lists_what_is_stored(project, golden, capsys):
     store(project, reason="new | parser \x1b[31m")
     assert main(["baseline", "show"]) == 0
     golden("bench/baseline_show.txt", capsys.readouterr().out)
+
+
+def test_baseline_show_lists_what_was_accepted(project, golden, capsys):
+    store(project)
+    accepted = Acceptance(
+        "benchmarks/bench_a.py::parse", KIND, "time", "s", 0.004, 0.005, 0.25,
+        "2026-02-03T04:05:06+00:00", "c0ffee1234567-dirty", "dates too \x1b[31m",
+    )  # fmt: skip
+    unknown = replace(accepted, metric="peak", unit="B", old=0.0, new=2048.0, change=None, commit=None)
+    FileBaselineStore(project / "baselines").update(lambda old: replace(old, accepted=(accepted, unknown)))
+    assert main(["baseline", "show", "-k", "parse"]) == 0
+    golden("bench/baseline_accepted.txt", capsys.readouterr().out)
+    assert main(["baseline", "show", "-k", "noisy"]) == 0
+    assert "accepted" not in capsys.readouterr().out
 
 
 def test_baseline_show_selects(project, capsys):

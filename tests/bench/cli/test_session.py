@@ -27,14 +27,15 @@ def measured(monkeypatch):
         error = None
         reason = None
 
-        def __call__(self, _settings, _ports, reason=None):
+        def __call__(self, _settings, _ports, reason=None, **more):
+            self.more = more
             if self.error is not None:
                 raise self.error
             self.reason = reason
             return self.report
 
     found = Measured()
-    for name in ("run", "check", "update_baseline"):
+    for name in ("run", "check", "update_baseline", "accept"):
         monkeypatch.setattr(guard, name, found)
     return found
 
@@ -87,6 +88,19 @@ def test_a_wrong_setting_is_an_error_before_anything_is_opened(project, edges, m
     assert main(["check"]) == 2
     assert "pyproject.toml:2: unknown key 'tolerence'" in capsys.readouterr().err
     assert edges.settings is None
+
+
+def test_accepting_hands_on_reason_and_selection(project, edges, measured):
+    assert main(["baseline", "accept", "-k", "parse", "--reason", "it checks more"]) == 0
+    assert (measured.reason, measured.more) == ("it checks more", {"everything": False})
+    assert (edges.command, edges.settings.expression) == ("baseline accept", "parse")
+    assert main(["baseline", "accept", "--all", "--reason", "new Python"]) == 0
+    assert measured.more == {"everything": True}
+
+
+def test_accepting_without_a_reason_is_a_usage_error(project, edges, measured, capsys):
+    assert main(["baseline", "accept", "-k", "parse"]) == 2
+    assert "--reason" in capsys.readouterr().err
 
 
 def test_the_reason_is_handed_on(project, edges, measured):
@@ -158,7 +172,7 @@ def test_a_job_summary_that_cannot_be_written_fails_nothing(project, edges, meas
 def test_what_to_type_next_is_shown(project, edges, measured, capsys):
     measured.report = result(RunVerdict.REGRESSED, 1, verdict=Verdict.REGRESSED, change=0.5)
     assert main(["check"]) == 1
-    assert "bench-guard baseline update -k parse --reason 'WHY'" in capsys.readouterr().out
+    assert "bench-guard baseline accept -k parse --reason 'WHY'" in capsys.readouterr().out
 
 
 def test_quiet_says_the_verdict_only(project, edges, measured, capsys):

@@ -154,7 +154,7 @@ def test_every_trouble_comes_with_a_command(every_kind):
     steps = {step.partition(":")[0]: step.partition(":")[2].strip() for step in next_steps(every_kind)}
     assert steps == {
         "look again": "bench-guard check -k parse",
-        "if it is meant": "bench-guard baseline update -k parse --reason 'WHY'",
+        "if it is meant": "bench-guard baseline accept -k parse --reason 'WHY'",
         "see it alone": "bench-guard run -k boom",
         "if removed on purpose": "bench-guard baseline update --reason 'WHY'",
         "measure longer": "bench-guard check -k maybe --budget 300",
