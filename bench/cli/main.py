@@ -24,9 +24,11 @@ _COMMANDS = {
     "check": ("bench.cli.check", "Measure and compare with the stored baseline: the gate."),
     "ab": ("bench.cli.ab", "Measure two revisions against each other: needs no baseline."),
     "baseline": ("bench.cli.baseline", "Record or show the stored baseline."),
+    "calibrate": ("bench.cli.calibrate", "Find out what this machine can resolve, by A/A measurements."),
+    "self-test": ("bench.cli.self_test", "Check that the gate catches a known slowdown on this machine."),
     "doctor": ("bench.cli.doctor", "Check the setup: settings, suites, subject, host, baseline."),
 }
-_LATER = frozenset({"calibrate", "compare", "profile", "report", "self-test"})
+_LATER = frozenset({"compare", "profile", "report"})
 _HOME = Path(__file__).resolve().parents[2]
 
 

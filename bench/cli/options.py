@@ -61,6 +61,12 @@ def _parse_output(option: click.Parameter, text: str) -> Output:
     return Output(name, Path(file) if file else None)
 
 
+TOLERANCE = click.option("--tolerance", type=float, help="Relative tolerance, 0.10 for 10 %.")
+BUDGET = click.option(
+    "--budget", type=float, metavar="SECONDS", help="Seconds that sampling may take in all."
+)
+NO_PROGRESS = click.option("--no-progress", is_flag=True, help="No progress bar or lines.")
+
 _MEASURING = (
     PATHS,
     EXPRESSION,
@@ -71,8 +77,8 @@ _MEASURING = (
         multiple=True,
         help="Metric to gate, repeatable (time, peak, ...).",
     ),
-    click.option("--tolerance", type=float, help="Relative tolerance, 0.10 for 10 %."),
-    click.option("--budget", type=float, metavar="SECONDS", help="Seconds that sampling may take in all."),
+    TOLERANCE,
+    BUDGET,
     click.option(
         "--report",
         "reports",
@@ -90,7 +96,7 @@ _MEASURING = (
     ),
     INSTALLED,
     QUIET,
-    click.option("--no-progress", is_flag=True, help="No progress bar or lines."),
+    NO_PROGRESS,
     DEBUG,
 )
 

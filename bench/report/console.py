@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import takewhile
 
 from bench.model import Comparison, Report, RunVerdict, Verdict
 from bench.report import tables
@@ -84,7 +83,7 @@ def _hidden(rows: Sequence[Comparison], shown: Sequence[Comparison]) -> list[str
 def _table(rows: Sequence[Comparison], width: int, *, color: bool) -> list[str]:
     if not rows:
         return []
-    prefix = _common_start(rows)
+    prefix = tables.common_start([row.benchmark for row in rows])
     cells = {column.heading: [printable(column.cell(row)) for row in rows] for column in tables.ALL}
     names = [name.removeprefix(prefix) for name in cells[tables.BENCHMARK.heading]]
     columns = _fitting(cells, min(_NAME_WIDTH, max(map(len, [tables.BENCHMARK.heading, *names]))), width)
@@ -120,16 +119,6 @@ def _room(columns: Sequence[Column], cells: Cells, width: int) -> int:
     others = [column.heading for column in columns if column is not tables.BENCHMARK]
     taken = sum(max(len(heading), *map(len, cells[heading])) + _GAP for heading in others)
     return width - taken
-
-
-def _common_start(rows: Sequence[Comparison]) -> str:
-    """What all names begin with: their only file up to ``::``, else a folder with its slash, or nothing."""
-    paths = [row.benchmark.partition("::")[0] for row in rows]
-    if len(set(paths)) == 1 and all("::" in row.benchmark for row in rows):
-        return f"{paths[0]}::"
-    folders = [path.split("/")[:-1] for path in paths]
-    shared = takewhile(lambda names: len(set(names)) == 1, zip(*folders, strict=False))
-    return "".join(f"{names[0]}/" for names in shared)
 
 
 def _notes(rows: Sequence[Comparison]) -> list[str]:

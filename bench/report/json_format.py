@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -31,6 +32,11 @@ def to_json(report: Report) -> bytes:
         "messages": report.messages,
         "comparisons": [_comparison(row) for row in report.comparisons],
     }
+    return encode(document)
+
+
+def encode(document: Mapping[str, Any]) -> bytes:
+    """Any document as UTF-8 text; numbers that JSON does not have become null."""
     text = json.dumps(_finite(document), indent=1, ensure_ascii=True, allow_nan=False)
     return f"{text}\n".encode()
 

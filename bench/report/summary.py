@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from bench.model import Comparison, Report, RunVerdict, Side, Verdict
+from bench.model import Comparison, Host, Report, RunVerdict, Side, Verdict
 from bench.report.tables import CHANGE
 
 NO_BASE = "none"
@@ -170,7 +170,11 @@ def side_text(side: Side) -> str:
 
 def host_text(report: Report) -> str | None:
     """Say how noisy the host was; None when nobody knows."""
-    host = report.host
+    return host_words(report.host)
+
+
+def host_words(host: Host) -> str | None:
+    """The same of the host alone."""
     if host.reference_cv is None:
         return None
     shift = (

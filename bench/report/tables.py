@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from bench.model import Comparison, Verdict
 from bench.units import format_ratio, format_value
@@ -65,6 +66,16 @@ INTERVAL = Column("95 % interval", _interval)
 DETECTABLE = Column("detects", _detectable)
 PROCESSES = Column("processes", _processes)
 ALL = (VERDICT, BENCHMARK, METRIC, BASE, HEAD, CHANGE, INTERVAL, DETECTABLE, PROCESSES)
+
+
+def common_start(names: Sequence[str]) -> str:
+    """What all ids begin with: their only file up to ``::``, else a folder with its slash, or nothing."""
+    paths = [name.partition("::")[0] for name in names]
+    if len(set(paths)) == 1 and all("::" in name for name in names):
+        return f"{paths[0]}::"
+    folders = [path.split("/")[:-1] for path in paths]
+    shared = takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
+    return "".join(f"{parts[0]}/" for parts in shared)
 
 
 def table(
