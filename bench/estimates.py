@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bench.errors import MeasurementError
 from bench.model import Block, Calibration, Estimate, Method, ProcessRun
-from bench.stats.describe import cv, mean, median
+from bench.stats.describe import mean, median
 from bench.stats.intervals import half_width
 from bench.stats.modes import two_modes
 from bench.stats.quantiles import quantile
@@ -185,26 +185,6 @@ def reference_speed(runs: Sequence[ProcessRun]) -> float:
     return quantile(_reference_times(runs), _REFERENCE_QUANTILE)
 
 
-def reference_cv(runs: Sequence[ProcessRun]) -> float | None:
-    """Coefficient of variation of the host's speed over a run; None when there is too little to tell.
-
-    Of medians of ten neighbouring blocks (some 15 ms): a single block that was preempted for a while would
-    otherwise say more than all the others together.
-    """
-    spread = cv([math.exp(reference) for run in _timed(runs) for reference, _ in _windows(_usable(run))])
-    return spread if math.isfinite(spread) else None
-
-
-def reference_shift(runs: Sequence[ProcessRun]) -> float | None:
-    """Reference in the last third of a run over the first (1.05: the host became 5 % slower).
-
-    Processes are drawn in rounds, so their index is their order in time.
-    """
-    times = _reference_times(sorted(runs, key=lambda run: run.process))
-    third = len(times) // 3
-    return median(times[-third:]) / median(times[:third]) if third else None
-
-
 def _remarks(runs: Sequence[ProcessRun], tolerance: float) -> Iterator[str]:
     noteworthy = math.log1p(tolerance / 2)
     tail = runs[0].metric in _TAILS
@@ -223,7 +203,7 @@ def _remarks(runs: Sequence[ProcessRun], tolerance: float) -> Iterator[str]:
 
 
 def _modes(values: Sequence[float], tolerance: float) -> Iterator[str]:
-    """Two kinds of process, farther apart than half the tolerance: memory layout, hash order, a lucky cache."""
+    """Two kinds of process, farther apart than half the tolerance: memory layout or hash order."""
     modes = two_modes(values)
     if modes is not None and modes.high - modes.low > math.log1p(tolerance / 2):
         apart = math.expm1(modes.high - modes.low)

@@ -8,15 +8,15 @@ and :func:`update_baseline` write one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bench.anchors import anchor_rows
 from bench.clock import Clock
 from bench.discovery import find_suites
 from bench.errors import ConfigurationError, DiscoveryError
-from bench.estimates import reference_cv, reference_shift
 from bench.executor import Collection, Executor
+from bench.host import diagnose
 from bench.model import (
     Baseline,
     BenchmarkSpec,
@@ -83,6 +83,8 @@ class Ports:
     notices: tuple[str, ...] = ()
     pairs: Executor | None = None
     calibrations: CalibrationStore = field(default_factory=MemoryCalibrationStore)
+    afterwards: Callable[[], tuple[str, ...]] = tuple
+    """What disturbed the host meanwhile, asked at the end."""
 
 
 def collect(settings: Settings, ports: Ports) -> Collection:
@@ -330,4 +332,4 @@ def _report(
 
 def diagnosed(measured: Sequence[ProcessRun], ports: Ports) -> Host:
     """The host meanwhile, read from the reference work in everything that was measured."""
-    return Host(reference_cv(measured), reference_shift(measured), ports.notices)
+    return diagnose(measured, (*ports.notices, *ports.afterwards()))

@@ -32,13 +32,14 @@ import shlex
 import struct
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from bench.conditions import passing_notices, read_below, read_counters, standing_notices
 from bench.model import Environment
 
 STABLE_KEYS = (
@@ -149,8 +150,13 @@ class SystemMachine:
         return ParentAffinity(before, before - siblings - {cpu} or before - {cpu})
 
     def notices(self) -> tuple[str, ...]:
-        """Busy host, no pinning, one CPU, a tight CPU quota, a coarse timer."""
+        """Busy host, no pinning, one CPU, a tight CPU quota, a coarse timer, power saving, short memory."""
         return tuple(self._notices())
+
+    def watch(self) -> Callable[[], tuple[str, ...]]:
+        """Start to watch the host; the answer tells, when it is called, what has disturbed it since then."""
+        before = read_counters(self._read, self._group_folders)
+        return lambda: tuple(passing_notices(before, read_counters(self._read, self._group_folders)))
 
     def _notices(self) -> Iterator[str]:
         cores = os.cpu_count() or 1
@@ -180,12 +186,10 @@ class SystemMachine:
                 f"coarse timer: the clock advances in steps of {step * 1e6:.1f} us; on Linux choose "
                 "a better one with /sys/devices/system/clocksource/clocksource0/current_clocksource"
             )
+        yield from standing_notices(self._read)
 
     def _read(self, place: str) -> str:
-        try:
-            return (self._root / place).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return ""
+        return read_below(self._root, place)
 
     def _cpu_model(self) -> str:
         match = re.search(r"^model name\s*:\s*(\S.*)$", self._read("proc/cpuinfo"), re.MULTILINE)
@@ -286,6 +290,11 @@ def move_parent_off(cpu: int | None) -> ParentAffinity:
 def host_notices() -> tuple[str, ...]:
     """What will disturb measurements on this host."""
     return SystemMachine().notices()
+
+
+def watch_host() -> Callable[[], tuple[str, ...]]:
+    """Watch this host from now on; see :meth:`SystemMachine.watch`."""
+    return SystemMachine().watch()
 
 
 def build_digest() -> str:

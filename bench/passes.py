@@ -57,6 +57,7 @@ class Session:
     calibrations: dict[str, Calibration] = field(default_factory=dict)
     runs: dict[tuple[str, str], list[ProcessRun]] = field(default_factory=lambda: defaultdict(list))
     failures: dict[str, ProcessFailure] = field(default_factory=dict)
+    history: list[ProcessRun] = field(default_factory=list)
     started: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,6 +81,7 @@ class Session:
             self.failures[spec.id] = outcome
             tell_failure(self.progress, outcome)
             return None
+        self.history.append(outcome)
         if metric == "time":
             self.methods.setdefault(spec.id, outcome.method)
         self.runs[spec.id, metric].append(outcome)
@@ -105,8 +107,8 @@ class Session:
         return self.calibrations.get(name, PLAIN) if metric == "time" else PLAIN
 
     def everything(self) -> list[ProcessRun]:
-        """All processes of this run that gave a measurement, in the order of the benchmarks."""
-        return [run for runs in self.runs.values() for run in runs]
+        """All processes of this run that gave a measurement, in the order of time."""
+        return list(self.history)
 
     def estimates(self, tolerance: Callable[[str], float]) -> dict[tuple[str, str], Estimate]:
         """(benchmark, metric) -> estimate; ``tolerance(benchmark)`` decides what deserves a remark."""

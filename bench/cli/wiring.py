@@ -50,6 +50,7 @@ def open_ports(settings: Settings, command: str, progress: Progress) -> Iterator
     roots = {} if settings.installed else subject_roots(settings)
     executor = IsolatedExecutor(settings.root, roots, settings.subject if settings.installed else (), cpu)
     notices = (*machine.host_notices(), *_subject_notices(settings))
+    afterwards = machine.watch_host()
     with machine.move_parent_off(cpu):
         try:
             yield Ports(
@@ -63,6 +64,7 @@ def open_ports(settings: Settings, command: str, progress: Progress) -> Iterator
                 notices=notices,
                 pairs=PairedExecutor(executor, executor),
                 calibrations=FileCalibrationStore(settings.baseline),
+                afterwards=afterwards,
             )
         finally:
             progress.end()

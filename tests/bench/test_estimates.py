@@ -13,8 +13,6 @@ from bench.estimates import (
     estimate,
     fit_calibration,
     process_value,
-    reference_cv,
-    reference_shift,
     reference_speed,
 )
 from bench.model import Block, Calibration, Method, ProcessRun
@@ -167,21 +165,6 @@ def test_reference_of_a_waiting_call_counts_for_nothing():
     assert math.isnan(reference_speed([waiting]))
     assert reference_speed([waiting, run([(1.0, 5e-6)])]) == 5e-6
     assert reference_speed([run([(1.0, 7e-6)], method=Method.CONCURRENT)]) == 7e-6
-
-
-def test_host_noise():
-    slow_half = [(1.0, 1.0)] * 10 + [(1.0, 3.0)] * 10
-    assert reference_cv([run(slow_half)]) == pytest.approx(math.sqrt(2) / 2)
-    assert reference_cv([run([(1.0, 1.0)] * 9 + [(1.0, 500.0)] + [(1.0, 1.0)] * 10)]) == 0.0
-    assert reference_cv([run([(1.0, 1.0)])]) is None
-    assert reference_cv([]) is None
-
-
-def test_host_shift_goes_by_rounds_not_by_benchmarks():
-    first = [run([(1.0, 1.0)] * 4, process=k) for k in range(2)] + [run([(1.0, 1.2)] * 4, process=2)]
-    assert reference_shift([*first, *first]) == pytest.approx(1.2)
-    assert reference_shift([]) is None
-    assert reference_shift([run([(1.0, 1.0)] * 2)]) is None
 
 
 # --- calibration to one speed of the host -------------------------------------------------------------------

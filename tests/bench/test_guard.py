@@ -668,3 +668,13 @@ def test_an_empty_baseline_outside_ci_is_not_overwritten_by_check(settings):
 
     assert report.exit_code == 0
     assert world.store.baseline == Baseline()
+
+
+def test_what_disturbed_the_host_meanwhile_is_asked_at_the_end(world, settings):
+    from dataclasses import replace
+
+    ports = replace(world.ports, notices=("busy host",), afterwards=lambda: ("the system swapped",))
+    report = guard.check(settings, ports)
+    assert report.host.notices[:2] == ("busy host", "the system swapped")
+    assert report.host.before is not None
+    assert report.host.shift == pytest.approx(report.host.after / report.host.before)

@@ -279,3 +279,22 @@ def test_the_fake_answers_what_it_was_given_and_moves_nothing():
     assert fake.pick_cpu() == 2
     assert not fake.move_parent_off(2).moved
     assert fake.notices() == ("loud",)
+
+
+def test_a_watch_tells_what_has_happened_since(tmp_path):
+    root = plant(tmp_path, {"proc/stat": "cpu  100 0 0 100 0 0 0 0 0 0\n"})
+    told = SystemMachine(root, {}).watch()
+    assert told() == ()
+    plant(tmp_path, {"proc/stat": "cpu  150 0 0 100 0 0 0 50 0 0\n"})
+    assert [text.partition(":")[0] for text in told()] == [
+        "the hypervisor gave 50% of the CPU time to other guests"
+    ]
+
+
+def test_this_host_can_be_watched():
+    assert all(isinstance(text, str) for text in machine.watch_host()())
+
+
+def test_power_saving_is_among_the_notices(tmp_path):
+    root = plant(tmp_path, {"sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "powersave\n"})
+    assert any("governor" in text for text in SystemMachine(root, {}).notices())
