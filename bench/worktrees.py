@@ -62,6 +62,13 @@ class _Stay:
     def path(self, ending: str) -> Path:
         return self.place / f"bench-guard-{self.token}{ending}"
 
+    def release(self) -> None:
+        """Give the lock back; without its file, for there is nothing left to find."""
+        try:
+            self.path(".lock").unlink(missing_ok=True)
+        finally:
+            os.close(self.lock)
+
 
 @contextmanager
 def open_worktrees(root: Path, base: Revision, head: Revision, say: Say) -> Iterator[Worktrees]:
@@ -75,7 +82,7 @@ def open_worktrees(root: Path, base: Revision, head: Revision, say: Say) -> Iter
     with _writing(cache):
         place = cache / _FOLDER
         place.mkdir(exist_ok=True)
-        _sweep(place, repository.common)
+        _sweep(place, repository.common, say)
         stay = _begin(repository, place)
     try:
         with _writing(cache):
@@ -91,9 +98,13 @@ def _writing(cache: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(
-            f"{error.filename or cache}: a worktree cannot be written: {error.strerror or error}",
+            f"{error.filename or cache}: a worktree cannot be written: {_reason(error)}",
             hint=f"free some space, or name another folder in the environment: {VARIABLE}=/a/folder",
         ) from error
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 def _begin(repository: Repository, place: Path) -> _Stay:
@@ -101,22 +112,22 @@ def _begin(repository: Repository, place: Path) -> _Stay:
         token = secrets.token_hex(6)
         lock = take_lock(place / f"bench-guard-{token}.lock")
         if lock is not None:
-            os.write(lock, os.fsencode(repository.common))
-            return _Stay(repository, place, token, lock)
+            stay = _Stay(repository, place, token, lock)
+            try:
+                os.write(lock, os.fsencode(repository.common))
+            except BaseException:
+                stay.release()
+                raise
+            return stay
 
 
 def _add(stay: _Stay, side: str, revision: Revision, say: Say) -> Path:
     """Make the tree of one side; return the project's folder in it."""
     tree = stay.path(side)
     top = stay.repository.top
-    # Two runs that end and begin at once would meet in .git/worktrees, which the last one to leave removes.
-    adding = take_lock(stay.place / _ADDING, wait=True)
-    try:
+    with _alone(stay.place / _ADDING):
         arguments = ("worktree", "add", "--detach", "--no-checkout", str(tree), revision.commit)
         git(top, "-c", "worktree.useRelativePaths=false", *arguments, held=stay.lock)
-    finally:
-        if adding is not None:
-            os.close(adding)
     if revision.dirty:
         # The tree's own list of files, for build tools that ask git what belongs to the project.
         git(
@@ -137,6 +148,17 @@ def _add(stay: _Stay, side: str, revision: Revision, say: Say) -> Path:
     return folder
 
 
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Runs that begin and end at once would meet in ``.git/worktrees``, which the last to leave removes."""
+    descriptor = take_lock(lock, wait=True)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
 def _complete(stay: _Stay, tree: Path, revision: Revision, say: Say) -> None:
     common = stay.repository.common
     absent = list(bring_submodules(common, revision.commit, tree, stay.path("-index")))
@@ -152,58 +174,57 @@ def _complete(stay: _Stay, tree: Path, revision: Revision, say: Say) -> None:
 
 def _end(stay: _Stay, say: Say) -> None:
     try:
-        _discard(stay.place, stay.token, stay.repository.common)
-        stay.path(".lock").unlink(missing_ok=True)
+        _discard(stay.place, stay.token, stay.repository.common, stay.place / _ADDING)
     except OSError as error:
-        reason = error.strerror or error
-        say(f"{error.filename or stay.place}: left behind ({reason}); the next run removes it")
-    finally:
         os.close(stay.lock)
-    with suppress(OSError):
-        _sweep(stay.place, stay.repository.common)
+        say(f"{error.filename or stay.place}: left behind ({_reason(error)}); the next run removes it")
+    else:
+        stay.release()
+    _sweep(stay.place, stay.repository.common, say)
 
 
-def _sweep(place: Path, common: Path) -> None:
+def _sweep(place: Path, common: Path, say: Say) -> None:
     """Remove what runs that are gone have left: in ``place``, and in the repository at ``common``."""
-    for path in sorted(place.glob("bench-guard-*.lock")):
-        _sweep_run(path, common)
-    for entry in _entries(common):
-        token = _token(entry)
-        lock = _lock_of(entry, token, place)
-        descriptor = take_lock(lock, create=False)
-        if descriptor is not None or not lock.exists():
-            remove_tree(entry)
-        if descriptor is not None:
-            os.close(descriptor)
+    locks = {path: _token(path) for path in sorted(place.glob("bench-guard-*.lock"))}
+    # An entry without one of these locks was made with another cache folder.
+    locks |= {_lock_of(entry, place): _token(entry) for entry in _entries(common)}
+    for path, token in locks.items():
+        try:
+            removed = bool(token) and _sweep_run(path, token, common, place / _ADDING)
+        except OSError as error:
+            say(f"{error.filename or path}: left by a killed run, cannot be removed: {_reason(error)}")
+        else:
+            if removed:
+                say("removed the worktrees of a run that was killed")
 
 
-def _sweep_run(path: Path, common: Path) -> None:
-    token = _token(path)
-    descriptor = take_lock(path, create=False) if token else None
-    if descriptor is None:
-        return
+def _sweep_run(path: Path, token: str, common: Path, adding: Path) -> bool:
+    """Remove what the run that had the lock ``path`` left, if it is gone; whether there was anything."""
+    descriptor = take_lock(path, create=False)
+    if descriptor is None and path.exists():
+        return False
     try:
-        recorded = os.fsdecode(os.read(descriptor, 65_536))
-        _discard(path.parent, token, Path(recorded) if recorded else common)
+        recorded = os.fsdecode(os.read(descriptor, 65_536)) if descriptor is not None else ""
+        removed = _discard(path.parent, token, Path(recorded or common), adding)
         path.unlink(missing_ok=True)
     finally:
-        os.close(descriptor)
+        if descriptor is not None:
+            os.close(descriptor)
+    return removed
 
 
-def _discard(place: Path, token: str, common: Path) -> None:
-    for path in place.glob(f"bench-guard-{token}-*"):
-        remove_tree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
-    adding = take_lock(place / _ADDING, wait=True)
-    try:
-        for entry in _entries(common):
-            if _token(entry) == token:
-                remove_tree(entry)
+def _discard(place: Path, token: str, common: Path, adding: Path) -> bool:
+    trees = list(place.glob(f"bench-guard-{token}-*"))
+    for path in trees:
+        remove_tree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    with _alone(adding):
+        entries = [entry for entry in _entries(common) if _token(entry) == token]
+        for entry in entries:
+            remove_tree(entry)
         # As git does: without worktrees there is no folder of worktrees.
         with suppress(OSError):
             (common / "worktrees").rmdir()
-    finally:
-        if adding is not None:
-            os.close(adding)
+    return bool(trees or entries)
 
 
 def _entries(common: Path) -> list[Path]:
@@ -216,8 +237,9 @@ def _token(path: Path) -> str:
     return found[1] if found else ""
 
 
-def _lock_of(entry: Path, token: str, place: Path) -> Path:
+def _lock_of(entry: Path, place: Path) -> Path:
     """Where the run that made ``entry`` keeps its lock: beside its tree, maybe in another cache folder."""
+    token = _token(entry)
     name = f"bench-guard-{token}.lock"
     try:
         tree = Path(os.fsdecode((entry / "gitdir").read_bytes()).strip()).parent
