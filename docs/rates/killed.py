@@ -153,6 +153,8 @@ def end_early(
 
     ``next_run`` are arguments of that other run.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background jobs pass that on
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     before = snapshot(project)
     process = subprocess.Popen(
         _command(), cwd=project.root, env=project.environ, start_new_session=True,
