@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from strataregula.answers import Explanation
+    from strataregula.core.codegen import CompiledPatternCache
     from strataregula.core.compiled import CompiledConfig
     from strataregula.core.compiler import ConfigCompiler
     from strataregula.core.matcher import PatternMatcher
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
         StrataregulaError,
         UsageError,
     )
-    from strataregula.model import Diagnostic, Explanation
+    from strataregula.model import Diagnostic
 
 __version__ = "0.1.0"
 
@@ -37,10 +39,11 @@ _HOMES = {
     "AmbiguousKey": "strataregula.errors",
     "CompilationError": "strataregula.errors",
     "CompiledConfig": "strataregula.core.compiled",
+    "CompiledPatternCache": "strataregula.core.codegen",
     "ConfigCompiler": "strataregula.core.compiler",
     "Diagnostic": "strataregula.model",
     "EmitError": "strataregula.errors",
-    "Explanation": "strataregula.model",
+    "Explanation": "strataregula.answers",
     "MissingKey": "strataregula.errors",
     "OutputError": "strataregula.errors",
     "Pattern": "strataregula.core.pattern",
@@ -56,6 +59,7 @@ __all__ = [
     "AmbiguousKey",
     "CompilationError",
     "CompiledConfig",
+    "CompiledPatternCache",
     "ConfigCompiler",
     "Diagnostic",
     "EmitError",

@@ -20,10 +20,13 @@ LENIENT_CODES: Final = frozenset(
         "duplicate-key",
         "duplicate-value",
         "empty-domain",
+        "env-not-allowed",
         "key-type",
+        "merge-type",
         "no-keys",
         "questioned-name",
         "undefined-domain",
+        "unresolved-reference",
     }
 )
 _MAX_COMPARED: Final = 500

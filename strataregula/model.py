@@ -1,15 +1,13 @@
 """The frozen values that one stage of the compiler hands to the next.
 
 Nothing here reads, parses or decides: documents become `Rule` and `Domain`, the planner adds a `Plan`,
-expansion yields `Entry`, questions about a key are answered by an `Explanation`, problems are `Diagnostic`.
+expansion yields `Entry`, problems are `Diagnostic`. Answers about keys are in `strataregula.answers`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from strataregula.errors import visible
@@ -17,21 +15,18 @@ from strataregula.errors import visible
 __all__ = [
     "NO_PLACE",
     "REMOVED",
-    "Candidate",
     "Change",
     "Condition",
     "Diagnostic",
     "Difference",
     "Domain",
     "Entry",
-    "Explanation",
     "Layer",
     "Place",
     "Rule",
     "Severity",
+    "shown",
 ]
-
-_NO_BINDINGS: Mapping[str, str] = MappingProxyType({})
 
 
 class Severity(StrEnum):
@@ -44,6 +39,16 @@ class Severity(StrEnum):
 _WINDOW = 160
 """Characters of a source line that a message shows around its column."""
 _LONGEST = 500
+
+
+def shown(value: Any) -> str:
+    """Return a value for a message: its `repr`, shortened; an integer that has none in hexadecimal."""
+    try:
+        return _shortened(repr(value))
+    except ValueError:
+        return (
+            _shortened(hex(value)) if isinstance(value, int) else f"a {type(value).__name__} of huge numbers"
+        )
 
 
 def _shortened(text: str) -> str:
@@ -181,7 +186,8 @@ class Rule(NamedTuple):
 
     ``order`` counts the rules of a compilation from 0 over all layers; ``value`` is immutable, `REMOVED`
     for ``!pattern``. ``where`` all hold, none of ``unless`` (the mapping form of ``except``) holds, and
-    ``excluded`` are patterns of keys to leave out (its list form).
+    ``excluded`` are patterns of keys to leave out (its list form). ``merge`` is the strategy of the long
+    form, empty where none was written.
     """
 
     section: str
@@ -194,6 +200,7 @@ class Rule(NamedTuple):
     where: tuple[Condition, ...] = ()
     unless: tuple[Condition, ...] = ()
     excluded: tuple[str, ...] = ()
+    merge: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,93 +232,3 @@ class Difference:
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed)
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A rule that covers a key: text, value, place, precedence and what its captures are bound to.
-
-    ``precedence`` is ``(layer, priority, specificity)``; the greatest wins.
-    """
-
-    pattern: str
-    value: Any
-    place: Place
-    precedence: tuple[int, int, tuple[int, ...]]
-    bindings: Mapping[str, str] = field(default_factory=lambda: _NO_BINDINGS)
-
-    def __str__(self) -> str:
-        return _render_candidate(self)
-
-    @property
-    def layer(self) -> int:
-        """Index of the layer that holds the rule; 0 is the base."""
-        return self.precedence[0]
-
-    @property
-    def priority(self) -> int:
-        """The ``priority`` of the rule's long form, 0 by default."""
-        return self.precedence[1]
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Why a key has its value, or why it has none.
-
-    ``found`` tells which; ``losers`` are in falling precedence. For an absent key ``reason`` is one
-    sentence, ``near`` are similar keys and ``nearest`` is the rule that comes closest. A key removed by
-    ``!pattern`` is absent with that rule as ``winner``.
-    """
-
-    key: str
-    found: bool
-    section: str = ""
-    value: Any = None
-    winner: Candidate | None = None
-    losers: tuple[Candidate, ...] = ()
-    reason: str = ""
-    near: tuple[str, ...] = ()
-    nearest: Candidate | None = None
-
-    @property
-    def place(self) -> Place | None:
-        """Place of the winning rule, None when no rule won."""
-        return self.winner.place if self.winner else None
-
-    @property
-    def bindings(self) -> Mapping[str, str]:
-        """What the winner's captures are bound to; empty when there is none."""
-        return self.winner.bindings if self.winner else _NO_BINDINGS
-
-    def __str__(self) -> str:
-        return self.render()
-
-    def render(self) -> str:
-        """Return the answer for people, safe for a terminal: winner first, losers in order, one line each."""
-        if not self.found:
-            return self._render_absent()
-        lines = [f"{visible(self.key)} = {visible(repr(self.value))}  (section {visible(self.section)})"]
-        if self.winner:
-            lines.append(f"  winner  {_render_candidate(self.winner)}")
-        lines += [f"  loser   {_render_candidate(loser)}" for loser in self.losers]
-        return "\n".join(lines)
-
-    def _render_absent(self) -> str:
-        lines = [f"{visible(self.key)} is not compiled: {visible(self.reason)}"]
-        if self.winner:
-            lines.append(f"  removed {_render_candidate(self.winner)}")
-        if self.nearest:
-            lines.append(f"  nearest {_render_candidate(self.nearest)}")
-        if self.near:
-            lines.append(f"  did you mean {', '.join(visible(name) for name in self.near)}?")
-        return "\n".join(lines)
-
-
-def _render_candidate(candidate: Candidate) -> str:
-    text = f"{visible(str(candidate.place))}  {visible(candidate.pattern)}: {visible(repr(candidate.value))}"
-    if candidate.priority:
-        text += f"  priority {candidate.priority}"
-    if candidate.bindings:
-        bound = ", ".join(f"{visible(name)}={visible(value)}" for name, value in candidate.bindings.items())
-        text += f"  ({bound})"
-    return text

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
-from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
+from strataregula.answers import Explanation
 from strataregula.core.coverage import Coverage
-from strataregula.core.expansion import RuleCoverage, covering
+from strataregula.core.evaluation import Evaluator
+from strataregula.core.explanations import CompiledKeys, near_keys
 from strataregula.core.pattern import parse_key, parse_pattern
-from strataregula.core.planner import Plan, PlannedRule, SectionPlan
+from strataregula.core.planner import Plan
 from strataregula.core.resolver import BindError, Resolver
-from strataregula.core.rule_index import RuleIndex
-from strataregula.core.templates import Slot
 from strataregula.core.values import FrozenDict, same_value
 from strataregula.diagnostics import closest
 from strataregula.errors import AmbiguousKey, MissingKey, PatternSyntaxError, UsageError
 from strataregula.files import write_atomically
-from strataregula.model import REMOVED, Candidate, Change, Diagnostic, Difference, Entry, Explanation
+from strataregula.model import Change, Diagnostic, Difference, Entry
 
 __all__ = ["CompiledConfig"]
 
-_MAX_SCANNED: Final = 200_000
 _EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -41,8 +39,8 @@ class CompiledConfig(FrozenDict):
 
     __slots__ = (
         "_ambiguous",
-        "_explainers",
-        "_plan",
+        "_evaluator",
+        "_keys",
         "_resolver",
         "_sections",
         "fingerprint",
@@ -50,8 +48,8 @@ class CompiledConfig(FrozenDict):
     )
 
     _ambiguous: dict[str, tuple[str, ...]]
-    _explainers: dict[str, _Explainer]
-    _plan: Plan
+    _evaluator: Evaluator | None
+    _keys: CompiledKeys
     _resolver: Resolver
     _sections: dict[str, MappingProxyType[str, Any]]
     fingerprint: str
@@ -65,15 +63,16 @@ class CompiledConfig(FrozenDict):
         *,
         fingerprint: str,
         warnings: tuple[Diagnostic, ...] = (),
+        evaluator: Evaluator | None = None,
     ) -> None:
         union, ambiguous = _unite(sections)
         assign = object.__setattr__
         assign(self, "_sections", {name: MappingProxyType(entries) for name, entries in sections.items()})
         super().__init__(union)
         assign(self, "_ambiguous", ambiguous)
-        assign(self, "_plan", plan)
+        assign(self, "_keys", CompiledKeys(plan, sections))
+        assign(self, "_evaluator", evaluator)
         assign(self, "_resolver", resolver)
-        assign(self, "_explainers", {})
         assign(self, "fingerprint", fingerprint)
         assign(self, "warnings", warnings)
 
@@ -184,7 +183,8 @@ class CompiledConfig(FrozenDict):
         names = [section] if section is not None else list(self._sections)
         for name in names:
             if key in self.section(name):
-                return self._explainer(name).present(key, self._sections[name][key])
+                value = self._sections[name][key]
+                return self._keys.rules(name).present(key, value, self._evaluator)
         return self._explain_absent(key, names)
 
     def _explain_absent(self, key: str, names: list[str]) -> Explanation:
@@ -193,7 +193,7 @@ class CompiledConfig(FrozenDict):
             segments = parse_key(key)
         except PatternSyntaxError as error:
             return Explanation(key, found=False, reason=f"it is no key: {error.reason}", near=near)
-        found = [self._explainer(name).absent(key, segments, near) for name in names]
+        found = [self._keys.rules(name).absent(key, segments, near) for name in names]
         removed = [explanation for explanation in found if explanation.winner]
         named = [explanation for explanation in found if explanation.nearest]
         return next(
@@ -201,29 +201,8 @@ class CompiledConfig(FrozenDict):
             Explanation(key, found=False, reason="there are no rules", near=near),
         )
 
-    def _explainer(self, name: str) -> _Explainer:
-        explainer = self._explainers.get(name)
-        if explainer is None:
-            plan = next(section for section in self._plan.sections if section.name == name)
-            explainer = self._explainers[name] = _Explainer(plan)
-        return explainer
-
     def _near(self, key: str) -> tuple[str, ...]:
-        """Return similar keys: with all but one segment the same, or at least the same beginning."""
-        segments = key.split(".")
-        ends = [
-            (".".join(segments[:at]), ".".join(segments[at + 1 :])) for at in range(min(len(segments), 8))
-        ]
-        ends = [(head, tail) for head, tail in ends if head or tail]
-        known = list(islice(self, _MAX_SCANNED))
-        kept = [
-            name
-            for name in known
-            if any(name.startswith(head) and name.endswith(tail) for head, tail in ends)
-        ]
-        kept = kept or [name for name in known if name[:1] == key[:1]]
-        kept.sort(key=lambda name: (-_agreeing(name, key), abs(len(name) - len(key))))
-        return closest(key, kept) or closest(key, known)
+        return near_keys(key, self)
 
     def match(self, pattern: str) -> tuple[Entry, ...]:
         """Return the entries whose keys match ``pattern``, section by section.
@@ -273,12 +252,6 @@ class CompiledConfig(FrozenDict):
         write_atomically(path, lambda file: emit.write(self, file, format, section=section))
 
 
-def _agreeing(first: str, second: str) -> int:
-    """Count the characters that two texts begin with alike."""
-    pairs = enumerate(zip(first, second, strict=False))
-    return next((at for at, (one, other) in pairs if one != other), min(len(first), len(second)))
-
-
 def _unite(sections: Mapping[str, dict[str, Any]]) -> tuple[dict[str, Any], dict[str, tuple[str, ...]]]:
     """Return the union of the sections and, apart, the keys that several of them hold."""
     if len(sections) == 1:
@@ -294,72 +267,3 @@ def _unite(sections: Mapping[str, dict[str, Any]]) -> tuple[dict[str, Any], dict
     for key in ambiguous:
         del union[key]
     return union, ambiguous
-
-
-class _Explainer:
-    """Answers for one section; its index is built at the first question."""
-
-    def __init__(self, plan: SectionPlan) -> None:
-        self.name = plan.name
-        self.rules = tuple(map(RuleCoverage, plan.rules))
-        self.index = RuleIndex((test.planned.template, test) for test in self.rules)
-
-    def present(self, key: str, value: Any) -> Explanation:
-        winner, *losers = map(
-            _candidate, *zip(*covering(self.index.candidates(parse_key(key)), parse_key(key)), strict=True)
-        )
-        return Explanation(
-            key, found=True, section=self.name, value=value, winner=winner, losers=tuple(losers)
-        )
-
-    def absent(self, key: str, segments: tuple[str, ...], near: tuple[str, ...]) -> Explanation:
-        found = covering(self.index.candidates(segments), segments)
-        candidates = tuple(_candidate(planned, bindings) for planned, bindings in found)
-        made = any(not planned.template.selects for planned, _ in found)
-        if made and found[0][0].rule.value is REMOVED:
-            reason = f"{candidates[0].pattern} removes it"
-            return Explanation(key, False, self.name, None, candidates[0], candidates[1:], reason, near)  # noqa: FBT003
-        if candidates:
-            reason = "only rules that choose among existing keys cover it, and none makes it"
-            return Explanation(
-                key, found=False, section=self.name, reason=reason, near=near, nearest=candidates[0]
-            )
-        return self.uncovered(key, segments, near)
-
-    def uncovered(self, key: str, segments: tuple[str, ...], near: tuple[str, ...]) -> Explanation:
-        best: RuleCoverage | None = None
-        most = 0, 0
-        for test in self.rules:
-            agreeing = test.agreeing(segments)
-            if agreeing > most:
-                best, most = test, agreeing
-        if best is None:
-            return Explanation(key, found=False, section=self.name, reason="no rule covers it", near=near)
-        reason = _mismatch(best.planned, segments)
-        nearest = _candidate(best.planned, {})
-        return Explanation(key, found=False, section=self.name, reason=reason, near=near, nearest=nearest)
-
-
-def _candidate(planned: PlannedRule, bindings: Mapping[str, str]) -> Candidate:
-    rule = planned.rule
-    return Candidate(
-        rule.pattern, rule.value, rule.place, planned.precedence, MappingProxyType(dict(bindings))
-    )
-
-
-def _mismatch(planned: PlannedRule, segments: tuple[str, ...]) -> str:
-    """Say in which segment the nearest rule and the key part."""
-    fields = planned.template.fields
-    if len(fields) != len(segments):
-        return f"no rule covers it; the nearest has {len(fields)} segments, the key {len(segments)}"
-    for number, (field, text) in enumerate(zip(fields, segments, strict=True), start=1):
-        lone = field[0] if len(field) == 1 else None
-        if isinstance(lone, str) and lone != text:
-            return f"no rule covers it; the nearest has {lone!r} in segment {number}, the key {text!r}"
-        if isinstance(lone, Slot):
-            factor = planned.template.factors[lone.factor]
-            values = dict.fromkeys(row[lone.column] for row in factor.rows)
-            if text not in values:
-                name = factor.names[lone.column] or "choice"
-                return f"no rule covers it; {text!r} in segment {number} is no {name} of the nearest rule"
-    return "no rule covers it; the nearest leaves out this combination"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from strataregula.core.compiled import CompiledConfig
 from strataregula.core.documents import Document, Files, Source, SystemFiles, read_sources
+from strataregula.core.evaluation import Context, Evaluator, evaluate, is_special
 from strataregula.core.expansion import expand
+from strataregula.core.explanations import CompiledKeys
 from strataregula.core.layers import read_layers
 from strataregula.core.planner import plan_rules
 from strataregula.core.resolver import Resolver
@@ -31,8 +34,11 @@ class ConfigCompiler:
         self._strict = strict
         self._files = files if files is not None else SystemFiles()
 
-    def compile(self, *sources: Source) -> CompiledConfig:
+    def compile(self, *sources: Source, env: Mapping[str, str | None] | None = None) -> CompiledConfig:
         """Compile paths, folders or mappings, base first, into one configuration.
+
+        ``env`` holds the variables that ``${env:NAME}`` may ask for, None for one that is not set; it is part
+        of the fingerprint. Nothing else of the environment is ever read.
 
         Raise one `CompilationError` that carries every problem found (at most 200), `UsageError` without
         any source.
@@ -46,17 +52,30 @@ class ConfigCompiler:
         plan = plan_rules(layers.rules, resolver, log, layers.sections)
         log.raise_if_errors()
         sections = expand(plan, log)
+        evaluator = None
+        if layers.merges or any(map(is_special, layers.rules)):
+            context = Context(layers.merges, MappingProxyType(dict(env or {})), layers.domains)
+            evaluator = Evaluator(CompiledKeys(plan, sections), context, log)
+            evaluate(plan, sections, evaluator)
         log.raise_if_errors()
-        fingerprint = _fingerprint(documents, strict=self._strict)
-        return CompiledConfig(sections, plan, resolver, fingerprint=fingerprint, warnings=log.warnings)
+        return CompiledConfig(
+            sections,
+            plan,
+            resolver,
+            fingerprint=_fingerprint(documents, env or {}, strict=self._strict),
+            warnings=log.warnings,
+            evaluator=evaluator,
+        )
 
 
-def _fingerprint(documents: Iterable[Document], *, strict: bool) -> str:
-    """Return the SHA-256 of the options and of every content with its layer and kind.
+def _fingerprint(documents: Iterable[Document], env: Mapping[str, str | None], *, strict: bool) -> str:
+    """Return the SHA-256 of the options, the allowed variables, and every content with its layer and kind.
 
     Names and times take no part.
     """
     digest = hashlib.sha256(_FORMAT + (b"strict" if strict else b"lenient"))
+    if env:
+        digest.update(f"\nenv {sorted(env.items())!r}\n".encode("utf-8", "backslashreplace"))
     for document in documents:
         kind = document.name.rpartition(".")[2] if not document.name.startswith("<") else "mapping"
         head = f"\n{document.layer.index} {kind} {len(document.content)}\n"

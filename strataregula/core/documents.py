@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from strataregula.core.json_nodes import read_json
 from strataregula.core.nodes import ListNode, MapNode, Node, ScalarNode, kind_of, node_of
 from strataregula.diagnostics import DiagnosticLog
-from strataregula.model import Layer, Place
+from strataregula.model import Layer, Place, shown
 
 __all__ = [
     "MAX_FILE_BYTES",
@@ -199,5 +199,9 @@ def _ordered(node: Node) -> object:
         return ("map", tuple((entry.key, _ordered(entry.node)) for entry in node.entries))
     if isinstance(node, ListNode):
         return ("list", tuple(map(_ordered, node.items)))
-    value = sorted(node.value, key=repr) if isinstance(node.value, frozenset) else node.value
+    value = node.value
+    if isinstance(value, frozenset):
+        value = sorted(value, key=shown)
+    elif isinstance(value, int):
+        value = hex(value)
     return (type(node.value).__name__, value)

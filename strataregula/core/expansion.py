@@ -13,7 +13,7 @@ from strataregula.core.segments import format_key, quote_segment
 from strataregula.core.templates import Template
 from strataregula.core.values import same_value
 from strataregula.diagnostics import DiagnosticLog
-from strataregula.model import REMOVED
+from strataregula.model import REMOVED, shown
 
 __all__ = [
     "RuleCoverage",
@@ -219,8 +219,8 @@ def report_conflict(
     """Report that two rules of equal precedence give ``key`` (and ``count - 1`` more) different values."""
     more = f" and {count - 1:,} more keys" if count > 1 else ""
     message = (
-        f"conflict at {key!r}{more}: {second.rule.value!r} here, {first.rule.value!r} at {first.rule.place} "
-        f"from {first.rule.pattern!r}, with equal precedence"
+        f"conflict at {key!r}{more}: {shown(second.rule.value)} here, {shown(first.rule.value)} "
+        f"at {first.rule.place} from {first.rule.pattern!r}, with equal precedence"
     )
     hint = "give one of them a priority, or make its pattern more specific"
     log.report("conflict", message, second.rule.place, hint=hint, width=len(second.rule.pattern))

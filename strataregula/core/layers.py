@@ -12,6 +12,7 @@ from typing import Final
 
 from strataregula.core.documents import Document
 from strataregula.core.domains import DomainSet, check_parents, read_domains
+from strataregula.core.merging import NO_PATHS, STRATEGIES, MergePaths
 from strataregula.core.nodes import ListNode, MapEntry, MapNode, Node, ScalarNode, kind_of, plain
 from strataregula.core.packs import PACKS
 from strataregula.core.pattern import is_name, parse_glob, parse_pattern
@@ -25,7 +26,6 @@ __all__ = ["RESERVED", "Layers", "check_shapes", "read_layers", "read_rule", "re
 RESERVED: Final = ("domains", "shapes", "layers", "use", "settings", "schema")
 _LATER: Final = frozenset({"layers", "settings", "schema"})
 _LONG_FORM: Final = frozenset({"value", "where", "except", "priority", "merge"})
-_MERGES: Final = ("replace", "deep", "append", "unique")
 _MAX_PRIORITY: Final = 1_000_000_000
 
 
@@ -37,6 +37,7 @@ class Layers:
     sections: tuple[str, ...]
     domains: DomainSet
     shapes: tuple[Pattern, ...]
+    merges: MergePaths = NO_PATHS
 
 
 def read_layers(documents: Iterable[Document], log: DiagnosticLog) -> Layers:
@@ -208,7 +209,8 @@ class _LongForm:
         priority = self.priority(fields.get("priority"))
         where = self.conditions(fields.get("where"))
         unless, excluded = self.exceptions(fields.get("except"))
-        if None in {priority, where, unless} or not self.merge(fields.get("merge")):
+        merge = self.merge(fields.get("merge"))
+        if priority is None or where is None or unless is None or merge is None:
             return None
         return Rule(
             self.section,
@@ -217,10 +219,11 @@ class _LongForm:
             self.at,
             layer,
             self.order,
-            priority or 0,
-            where or (),
-            unless or (),
+            priority,
+            where,
+            unless,
             excluded,
+            merge,
         )
 
     def priority(self, entry: MapEntry | None) -> int | None:
@@ -233,22 +236,16 @@ class _LongForm:
             return None
         return value
 
-    def merge(self, entry: MapEntry | None) -> bool:
+    def merge(self, entry: MapEntry | None) -> str | None:
+        """Return the strategy, the empty text when none is written, None for an unknown one."""
         if entry is None:
-            return True
+            return ""
         value = entry.node.value if isinstance(entry.node, ScalarNode) else None
-        if value == "replace":
-            return True
-        if value in _MERGES:
-            message, hint = (
-                f"merge: {value} is not supported by this version",
-                "write merge: replace, or leave it out",
-            )
-            self.log.report("unsupported", message, self.place(entry.node), hint=hint)
-            return False
-        hint = did_you_mean(str(value), _MERGES) or f"one of {', '.join(_MERGES)}"
+        if value in STRATEGIES:
+            return str(value)
+        hint = did_you_mean(str(value), STRATEGIES) or f"one of {', '.join(STRATEGIES)}"
         self.log.report("rule-form", f"unknown merge strategy {value!r}", self.place(entry.node), hint=hint)
-        return False
+        return None
 
     def conditions(self, entry: MapEntry | None) -> tuple[Condition, ...] | None:
         if entry is None:

@@ -93,6 +93,14 @@ def node_of(value: Any, name: str, log: DiagnosticLog) -> Node | None:
     return _Mapped(name, log).node(value, (), 0)
 
 
+def _written(value: Any) -> str:
+    """Return a scalar as text; the empty text for an integer that Python refuses to write in decimal."""
+    try:
+        return str(value)
+    except ValueError:
+        return ""
+
+
 class _Mapped:
     """Turns a mapping from Python into nodes without positions."""
 
@@ -109,7 +117,7 @@ class _Mapped:
             items = [self.node(item, path, depth + 1) for item in value]
             return ListNode(tuple(item for item in items if item is not None), NO_MARK)
         try:
-            return ScalarNode(checked_scalar(value), NO_MARK, str(value))
+            return ScalarNode(checked_scalar(value), NO_MARK, _written(value))
         except TypeError as error:
             self.fail("value-type", str(error), path)
             return None

@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 MAX_KEYS: Final = 10_000_000
+_COMPILE: Final = "compile a document: ConfigCompiler().compile({...})"
 _JOINED_TEXTS: Final = 2_000
 
 Run: TypeAlias = tuple[str, Sequence[str], Any]
@@ -164,7 +165,7 @@ def _plan_rule(rule: Rule, resolver: Resolver, log: DiagnosticLog) -> PlannedRul
         report_syntax(error, rule.place, log)
         return None
     size = template.size
-    if excluded and not template.selects:
+    if excluded and size <= MAX_KEYS_PER_RULE and not template.selects:
         size = _count_after(excluded, template, rule, log)
     if not size and not template.selects:
         hint = "check its where and except, and the names that it fixes"
@@ -231,7 +232,9 @@ def rules_of(patterns: Mapping[Any, Any], section: str, log: DiagnosticLog) -> l
         if node is None:
             continue
         rule = read_rule(section, MapEntry(text, NO_MARK, node), NO_PLACE, len(rules), log)
-        if rule is not None:
+        if rule is not None and rule.merge not in {"", "replace"}:
+            log.report("unsupported", f"a stream of patterns cannot merge: {text!r}", NO_PLACE, hint=_COMPILE)
+        elif rule is not None:
             rules.append(rule)
     return rules
 

@@ -345,3 +345,10 @@ def test_warnings_stay_with_the_result():
 
 def test_the_class_is_what_the_package_names():
     assert type(compiled_text()) is CompiledConfig
+
+
+def test_a_number_without_a_decimal_form_is_shown_in_another(tmp_path):
+    (tmp_path / "a.yaml").write_text(f"s:\n  a: 0x{'f' * 5_000}\n  '*': {{value: 1, priority: -1}}\n")
+    text = ConfigCompiler().compile(tmp_path / "a.yaml").explain("a").render()
+    assert "a = 0xfff" in text
+    assert len(text) < 2_000
