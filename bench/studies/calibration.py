@@ -18,9 +18,9 @@ from bench.errors import ConfigurationError
 from bench.estimates import base_seconds, fit_calibration, process_value
 from bench.executor import Collection
 from bench.guard import Ports, collect, date_of, diagnosed
-from bench.model import BenchmarkSpec, Host, ProcessRun, Verdict
+from bench.model import BenchmarkSpec, Decision, Host, ProcessRun, Verdict
 from bench.passes import Session, replace_disturbed
-from bench.policy import SITTING_SHIFT, is_calibratable, limits_for, rule_for, sitting_shift
+from bench.policy import SITTING_SHIFT, is_calibratable, limits_for, rule_for, sitting_shift, tempered
 from bench.schedule import BaseSample, Judge, judge
 from bench.settings import Settings
 from bench.sittings import Calibrations, Sitting, SittingsEntry, with_sitting
@@ -246,8 +246,10 @@ class _Study:
             noise = replace(noise, base=PROCESSES, shift=SITTING_SHIFT if known is None else known)
             measured = known is not None
         tolerance, fine = self.tolerance(spec), processes_for(noise, FINE)
+        shares = [run.cpu_share for run in runs]
         verdicts = [
-            _replayed(found, head) for found, head in self._identical(spec, mode, values, noise.shift)
+            tempered(_replayed(found, head), shares).verdict
+            for found, head in self._identical(spec, mode, values, noise.shift)
         ]
         return Resolution(
             processes=len(values),
@@ -297,8 +299,8 @@ def _values(runs: Sequence[ProcessRun], entry: SittingsEntry) -> tuple[float, ..
     return tuple(process_value(run, entry.calibration) for run in runs)
 
 
-def _replayed(found: Judge, values: Sequence[float]) -> Verdict:
-    """The verdict of a judge that draws from these values and finds its budget used up after them."""
+def _replayed(found: Judge, values: Sequence[float]) -> Decision:
+    """The decision of a judge that draws from these values and finds its budget used up after them."""
     at, wanted = 0, next(found)
     while True:
         drawn = values[at : at + wanted]
@@ -306,8 +308,8 @@ def _replayed(found: Judge, values: Sequence[float]) -> Verdict:
         try:
             wanted = found.send(drawn)
         except StopIteration as stop:
-            verdict: Verdict = stop.value.verdict
-            return verdict
+            decision: Decision = stop.value
+            return decision
 
 
 def _advice(rows: Sequence[BenchmarkResolution]) -> Iterator[str]:

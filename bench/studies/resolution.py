@@ -5,9 +5,12 @@ of 1.5 t with 95 % power and acquits unchanged code with 95 % power. With SE(n) 
 ratio with n processes (or pairs) of the head, and L(x) = log(1 + x), that is:
 
 * the estimate lands beyond the limit:        L(1.5 t) - L(t) >= 1.645 SE(10)
-* fifteen fresh processes prove the change:   L(1.5 t) >= (q + 1.645) SE(15), q the rule's Student quantile
-* twenty acquit unchanged code:               L(t) >= (q95 + 1.645) SE(20)
+* fifteen fresh processes prove the change:   L(1.5 t) >= r(q) SE(15), q the rule's Student quantile
+* twenty acquit unchanged code:               L(t) >= r(q95) SE(20)
 * and, against a stored baseline, processes spread by at most t / 2, or nothing would be gated.
+
+r(q) = q + 1.645 sqrt(1 + q^2 / 2 df) is how many standard errors a change has to measure to pass a bound of q
+estimated standard errors 19 times in 20 (Johnson & Welch, Biometrika 31, 1940, for the non-central t).
 
 1.645 is the normal 95 % quantile: a normally distributed estimate stays on the right side of a bound that far
 away 19 times in 20.
@@ -75,14 +78,20 @@ def resolves(noise: Noise, tolerance: float, comparisons: int) -> bool:
         return False
     fresh, most = _PLAN.fresh[-1], _PLAN.looks[-1]
     level = shared_level(RUN_ALPHA, len(_PLAN.fresh), comparisons)
-    prove = t_quantile(level, noise.freedom(fresh)) + _NORMAL_95
-    acquit = t_quantile(0.95, noise.freedom(most)) + _NORMAL_95
+    prove = _reach(level, noise.freedom(fresh))
+    acquit = _reach(0.95, noise.freedom(most))
     return (
         (noise.paired or gates_with_spread(noise.spread, tolerance))
         and _gap(tolerance) >= _NORMAL_95 * noise.error(_REFERENCE_PROCESSES)
         and math.log1p(EFFECT * tolerance) >= prove * noise.error(fresh)
         and math.log1p(tolerance) >= acquit * noise.error(most)
     )
+
+
+def _reach(p: float, freedom: int) -> float:
+    """Standard errors that a change has to measure to pass the Student quantile p with 95 % power."""
+    quantile = t_quantile(p, freedom)
+    return quantile + _NORMAL_95 * math.sqrt(1 + quantile**2 / (2 * freedom))
 
 
 def smallest_tolerance(noise: Noise, comparisons: int) -> float | None:

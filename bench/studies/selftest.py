@@ -114,10 +114,12 @@ def self_test(
         if mode is Mode.PAIRED and ports.pairs is None:
             continue
         half = _Halves(settings, ports, mode, specs, stored)
-        trials.extend(half.trials(slowdown))
+        found_here = list(half.trials(slowdown))
+        trials.extend(found_here)
         failures |= half.failures
         hosts.extend(report.host for report in half.reports)
-        surprises.extend(half.surprises())
+        if not any(trial.fault for trial in found_here):
+            surprises.extend(half.surprises())
     tested = [trial for trial in trials if trial.tested]
     faults = [trial for trial in tested if trial.fault]
     return SelfTest(
@@ -275,7 +277,7 @@ class _Halves:
         if slowed is None or slowed.verdict is not Verdict.REGRESSED:
             why = f" ({slowed.note})" if slowed is not None and slowed.note else ""
             word = "not measured" if slowed is None else f"called {slowed.verdict}{why}"
-            faults.append(f"{slowdown:.0%} more work was {word}")
+            faults.append(f"{100 * slowdown:.0f} % more work was {word}")
         base = "" if self.mode is Mode.PAIRED else "against its stored baseline"
         if base and spec.id in self._recorded:
             base = "against a baseline of this sitting"
