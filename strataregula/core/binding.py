@@ -6,6 +6,7 @@ right, so the time is at most parts times characters (times options for an alter
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final, TypeAlias
@@ -17,13 +18,25 @@ from strataregula.core.segments import (
     Literal,
     NumberRange,
     Part,
+    Pattern,
     Question,
     Segment,
     Star,
     glob_matches,
 )
+from strataregula.errors import PatternSyntaxError
 
-__all__ = ["ONE_OR_MORE", "Parts", "Test", "aligned", "captured", "flattened", "segment_test"]
+__all__ = [
+    "ONE_OR_MORE",
+    "Parts",
+    "Test",
+    "aligned",
+    "bound",
+    "captured",
+    "flattened",
+    "refuse_ambiguous_repeats",
+    "segment_test",
+]
 
 Parts: TypeAlias = "tuple[Part, ...]"
 Test: TypeAlias = Callable[[str], bool]
@@ -136,3 +149,33 @@ def captured(parts: Parts, text: str) -> list[tuple[str, str]]:
             ends = {min(ends)}
             taken.append((part.name, text[min(ends) : end]))
     return taken[::-1]
+
+
+def bound(pattern: Pattern, texts: Sequence[str]) -> dict[str, str] | None:
+    """Return what the captures of a fitting pattern take; None when a repeated one met different texts."""
+    bindings: dict[str, str] = {}
+    for segment, text in aligned(pattern.segments, texts):
+        for name, value in captured(segment.parts, text):
+            if bindings.setdefault(name, value) != value:
+                return None
+    return bindings
+
+
+def refuse_ambiguous_repeats(pattern: Pattern) -> None:
+    """Raise `PatternSyntaxError` where a repeated capture could divide a text in more than one way."""
+    counts = Counter(capture.name for capture in pattern.captures)
+    repeated = {name for name, count in counts.items() if count > 1}
+    if not repeated:
+        return
+    deep = sum(segment.is_any_depth for segment in pattern.segments)
+    for segment in pattern.segments:
+        names = {part.name for part in segment.parts if isinstance(part, Capture)} & repeated
+        variable = sum(not isinstance(part, Literal | Question | CharClass) for part in segment.parts)
+        if names and (variable > 1 or deep > 1):
+            source = pattern.source or str(pattern)
+            raise PatternSyntaxError(
+                f"{{{min(names)}}} is repeated where a text can be divided in more than one way",
+                source=source,
+                span=(0, len(source)),
+                hint="give the captures different names, or put each into a segment of its own",
+            )

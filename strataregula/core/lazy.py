@@ -169,6 +169,23 @@ class LazySection(Mapping[str, Any]):
                 for middle in middles:
                     yield f"{prefix}{middle}{suffix}", value
 
+    def samples(self) -> Iterator[str]:
+        """Yield a key that the section holds for each rule whose value has to be evaluated."""
+        for planned in self.plan.rules:
+            if planned.rule.order in self._special and not planned.template.selects:
+                yield from islice(
+                    (key for key in islice(planned.template.iter_keys(), _FEW) if key in self), 1
+                )
+
+    def meets(self, other: LazySection) -> bool:
+        """Tell whether a rule that makes keys may share one with such a rule of ``other``."""
+        return any(
+            not self.rules[number].template.selects
+            for planned in other.rules
+            if not planned.template.selects
+            for number in self._index.overlapping(planned.template)
+        )
+
     def _rivals(self, planned: PlannedRule) -> list[int]:
         if len(self.rules) == 1:
             return []

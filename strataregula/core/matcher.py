@@ -7,7 +7,7 @@ The cost follows the text, not the number of patterns:
 trie,
    each found by a dictionary look-up for the segment of the text;
 3. *complex*: other segments hang at their node, filed under their literal beginning or end, and are tested
-   without backtracking (two pointers, or the set of positions reached).
+   without backtracking: by two pointers at first, by a generated function once they are tested often.
 
 A matcher knows no domains: ``{capture}`` takes any text of at least one character, ``{capture:glob}`` what
 the glob takes.
@@ -15,22 +15,19 @@ the glob takes.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
-from strataregula.core.binding import ONE_OR_MORE, Parts, Test, aligned, captured, flattened, segment_test
+from strataregula.core.binding import ONE_OR_MORE, Parts, bound, flattened, refuse_ambiguous_repeats
+from strataregula.core.codegen import SegmentTest
 from strataregula.core.pattern import format_key, parse_key, parse_pattern
 from strataregula.core.segments import (
     Alternation,
-    Capture,
-    CharClass,
     Literal,
     NumberRange,
     Pattern,
-    Question,
     Segment,
     Star,
     specificity,
@@ -146,11 +143,12 @@ class PatternMatcher:
 
     @staticmethod
     def _with_loops(nodes: list[_Node]) -> list[_Node]:
-        closed = list(dict.fromkeys(nodes))
-        for node in closed:
-            if node.loop is not None and node.loop not in closed:
-                closed.append(node.loop)
-        return closed
+        closed = dict.fromkeys(nodes)
+        added = list(closed)
+        while added:
+            added = [node.loop for node in added if node.loop is not None and node.loop not in closed]
+            closed.update(dict.fromkeys(added))
+        return list(closed)
 
 
 def _split(text: str) -> Sequence[str] | None:
@@ -175,7 +173,7 @@ class _Entry:
     @classmethod
     def of(cls, index: int, pattern: str | Pattern) -> _Entry:
         parsed = parse_pattern(pattern) if isinstance(pattern, str) else pattern
-        _refuse_ambiguous_repeats(parsed)
+        refuse_ambiguous_repeats(parsed)
         match = Match(parsed.source or str(parsed), index, specificity(parsed))
         return cls(parsed, match, bool(parsed.captures))
 
@@ -183,31 +181,8 @@ class _Entry:
         """Return the match with its bindings; None when a repeated capture met different texts."""
         if not self.binds:
             return self.match
-        bindings: dict[str, str] = {}
-        for segment, text in aligned(self.pattern.segments, segments):
-            for name, value in captured(segment.parts, text):
-                if bindings.setdefault(name, value) != value:
-                    return None
-        return replace(self.match, bindings=MappingProxyType(bindings))
-
-
-def _refuse_ambiguous_repeats(pattern: Pattern) -> None:
-    counts = Counter(capture.name for capture in pattern.captures)
-    repeated = {name for name, count in counts.items() if count > 1}
-    if not repeated:
-        return
-    deep = sum(segment.is_any_depth for segment in pattern.segments)
-    for segment in pattern.segments:
-        names = {part.name for part in segment.parts if isinstance(part, Capture)} & repeated
-        variable = sum(not isinstance(part, Literal | Question | CharClass) for part in segment.parts)
-        if names and (variable > 1 or deep > 1):
-            source = pattern.source or str(pattern)
-            raise PatternSyntaxError(
-                f"{{{min(names)}}} is repeated where a text can be divided in more than one way",
-                source=source,
-                span=(0, len(source)),
-                hint="give the captures different names, or put each into a segment of its own",
-            )
+        bindings = bound(self.pattern, segments)
+        return None if bindings is None else replace(self.match, bindings=MappingProxyType(bindings))
 
 
 class _Node:
@@ -221,8 +196,8 @@ class _Node:
         self.whole: _Node | None = None
         self.loop: _Node | None = None
         self.loops = loops
-        self.anchored: list[tuple[slice, dict[str, list[tuple[Test | None, _Node]]]]] = []
-        self.unanchored: list[tuple[Test, _Node]] = []
+        self.anchored: list[tuple[slice, dict[str, list[tuple[SegmentTest | None, _Node]]]]] = []
+        self.unanchored: list[tuple[SegmentTest, _Node]] = []
         self.accepts: list[int] = []
 
     def child(self, segment: Segment) -> _Node:
@@ -251,7 +226,7 @@ class _Node:
         head = first.text if isinstance(first, Literal) else ""
         tail = last.text if isinstance(last, Literal) else ""
         if not head and not tail:
-            self.unanchored.append((segment_test(parts), node))
+            self.unanchored.append((SegmentTest(parts), node))
             return
         anchor, cut = (head, slice(len(head))) if len(head) >= len(tail) else (tail, slice(-len(tail), None))
         table = next((table for known, table in self.anchored if known == cut), None)
@@ -259,7 +234,7 @@ class _Node:
             table = {}
             self.anchored.append((cut, table))
         decided = len(parts) == 2 and Star() in parts
-        table.setdefault(anchor, []).append((None if decided else segment_test(parts), node))
+        table.setdefault(anchor, []).append((None if decided else SegmentTest(parts), node))
 
     def step(self, text: str, reached: list[_Node]) -> None:
         """Append the nodes that the segment ``text`` leads to."""

@@ -13,14 +13,14 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from strataregula.core.coverage import Coverage
 from strataregula.core.domains import DomainSet, check_parents, read_domains
-from strataregula.core.layers import check_shapes, read_rule, report_syntax
+from strataregula.core.layers import check_shapes, read_rule
 from strataregula.core.nodes import NO_MARK, MapEntry, node_of
 from strataregula.core.pattern import clear_pattern_cache, parse_key, parse_pattern
 from strataregula.core.resolver import MAX_KEYS_PER_RULE, BindError, Resolver
 from strataregula.core.segments import specificity
 from strataregula.core.simple_rules import SimpleRules
 from strataregula.core.templates import Template
-from strataregula.diagnostics import DiagnosticLog
+from strataregula.diagnostics import DiagnosticLog, report_syntax
 from strataregula.errors import PatternSyntaxError, UsageError
 from strataregula.model import NO_PLACE, Place, Rule
 
