@@ -104,7 +104,6 @@ class Run:
             judges[name] = judge(rule, self._base(session, name))
         return ratio_pass(session, self.specs, "time", judges)
 
-
     def _base(self, session: Session, name: str) -> BaseSample:
         """The stored one; of pairs, as ``ab`` has it, only the seconds of the base measured so far."""
         if not self.paired:

@@ -1,0 +1,130 @@
+"""The records: that they hold what the rates claim to stand on, and that packing does not change what is read."""
+
+import itertools
+import lzma
+import math
+import random
+import sys
+from pathlib import Path
+
+import pytest
+import recorded
+
+from bench.estimates import fit_calibration, process_value
+from bench.model import Block, Method, ProcessRun
+from bench.stats.describe import median
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "rates"))
+
+import pack_records
+
+pytestmark = pytest.mark.quality
+
+HOUR = 3600
+CHANGE = 0.006
+"""Readings move by up to half a step of 0.4 %, on both sides of a ratio; a median over many by less."""
+
+
+def processes(count, seed=1, blocks=60):
+    """Processes on a host at one of two speeds, as a worker hands them over."""
+    rng = random.Random(seed)
+    for number in range(count):
+        offset = rng.gauss(0, 0.03)
+        speeds = [rng.choice((1.0, 2.0)) for _ in range(blocks // 10) for _ in range(10)]
+        pairs = [
+            (
+                1e-5 * speed**0.9 * math.exp(offset + rng.gauss(0, 0.05)),
+                2.4e-5 * speed * rng.lognormvariate(0, 0.05),
+            )
+            for speed in speeds
+        ]
+        yield recorded.Process("kind", 0, number, 1e9 + number, "blocks", 0.987, pairs)
+
+
+def run_of(process, pairs):
+    blocks = tuple(Block(subject, reference) for subject, reference in pairs)
+    return ProcessRun(process.workload, "time", process.round, 0, Method.BLOCKS, blocks)
+
+
+def test_packed_records_read_as_the_raw_ones(tmp_path, monkeypatch):
+    raw = list(processes(20))
+    (tmp_path / "stored.xz").write_bytes(recorded.pack(raw, {"about": "a test"}, 0.004))
+    monkeypatch.setattr(recorded, "FOLDER", tmp_path)
+    recorded.load.cache_clear()
+    header, workloads = recorded.load("stored")
+    recorded.load.cache_clear()
+    packed, plain = workloads["kind"][0], [run_of(process, process.pairs) for process in raw]
+    assert header["about"] == "a test"
+    assert [(run.process, run.cpu_share, len(run.blocks)) for run in packed] == [
+        (process.round, process.cpu_share, len(process.pairs)) for process in raw
+    ]
+    fits = fit_calibration(plain), fit_calibration(packed)
+    assert fits[1].sensitivity == pytest.approx(fits[0].sensitivity, abs=0.01)
+    assert fits[1].sensitivity == pytest.approx(0.9, abs=0.05)
+    for one, other in zip(plain, packed, strict=True):
+        assert process_value(other, fits[0]) == pytest.approx(process_value(one, fits[0]), abs=CHANGE)
+
+
+def test_readings_do_not_come_back_on_a_grid(tmp_path, monkeypatch):
+    pairs = [(1e-5, 2e-5)] * 2000
+    data = recorded.pack([recorded.Process("kind", 0, 0, 0, "blocks", 1.0, pairs)], {}, 0.004)
+    (tmp_path / "stored.xz").write_bytes(data)
+    monkeypatch.setattr(recorded, "FOLDER", tmp_path)
+    recorded.load.cache_clear()
+    (run,) = recorded.load("stored")[1]["kind"][0]
+    recorded.load.cache_clear()
+    logs = [math.log(block.subject) for block in run.blocks]
+    assert len(set(logs)) == 2000
+    assert max(abs(value - median(logs)) for value in logs) <= 0.0041
+    assert median(logs) == pytest.approx(math.log(1e-5), abs=0.0025)
+
+
+@pytest.mark.parametrize("change", [{"version": 2}, {"format": "other"}])
+def test_other_formats_and_versions_are_refused(change):
+    data = recorded.pack(list(processes(1)), change, 0.004)
+    with pytest.raises(ValueError, match="expected quality-records 1"):
+        recorded.unpack(data)
+
+
+def test_cut_readings_are_refused():
+    data = lzma.decompress(recorded.pack(list(processes(1)), {}, 0.004))
+    with pytest.raises(ValueError, match="expected 240 bytes of readings, got 239"):
+        recorded.unpack(lzma.compress(data[:-1]))
+
+
+def test_two_stretches_of_a_sitting_are_kept_and_rounds_are_whole():
+    sitting = [
+        recorded.Process(name, 0, number, number, "blocks", 1.0, [(1.0, 1.0)])
+        for number in range(100)
+        for name in ("one", "two")
+        if (name, number) != ("two", 25)
+    ]
+    kept = pack_records.kept(sitting, 20)
+    rounds = [process.round for process in kept if process.workload == "one"]
+    assert rounds == [process.round for process in kept if process.workload == "two"]
+    assert len(rounds) == 20
+    assert 25 not in rounds
+    gaps = [after - before for before, after in itertools.pairwise(rounds)]
+    assert sorted(gaps)[-2:] == [2, max(gaps)]  # one left out, one between the stretches
+    assert max(gaps) > 30
+
+
+@pytest.mark.parametrize(("name", "needed"), [("stored", 150), ("paired", 100)])
+def test_the_shipped_records_hold_enough_of_every_workload(name, needed):
+    """So many processes a workload, the memory-bound one and the long call among them, hours apart."""
+    header, found = recorded.unpack((recorded.FOLDER / f"{name}.xz").read_bytes())
+    workloads = recorded.load(name)[1]
+    assert {"memory_walk", "tokens_50ms"} <= set(workloads)
+    for sittings in workloads.values():
+        assert sum(map(len, sittings.values())) >= needed
+    begins = {}
+    for process, _ in found:
+        begins[process.sitting] = min(begins.get(process.sitting, math.inf), process.at)
+    ordered = sorted(begins.values())
+    assert len(ordered) >= 2
+    assert all(later - earlier >= HOUR for earlier, later in itertools.pairwise(ordered))
+    assert header["machine"]
+
+
+def test_the_shipped_records_are_small():
+    assert sum(file.stat().st_size for file in recorded.FOLDER.iterdir()) < 1_000_000
