@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import itertools
 import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,8 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench.authoring import ATTRIBUTE, Declaration
-from bench.errors import ConfigurationError, DiscoveryError
+from bench.authoring import ATTRIBUTE, Declaration, cases
+from bench.errors import ConfigurationError, SuiteNotFoundError
 from bench.model import BenchmarkSpec
 
 PATTERNS = ("bench_*.py", "*_bench.py")
@@ -29,7 +28,7 @@ def find_suites(root: Path, places: Sequence[str]) -> tuple[Path, ...]:
     """Suite files named by ``places`` (files or folders, relative to ``root``), each once, in a stable order.
 
     A folder gives its ``bench_*.py`` and ``*_bench.py`` at any depth, a package (a folder with
-    ``__init__.py``) all its modules. DiscoveryError names the first place that does not exist.
+    ``__init__.py``) all its modules. SuiteNotFoundError names the first place that does not exist.
     """
     found: dict[Path, None] = {}
     for place in places:
@@ -39,7 +38,7 @@ def find_suites(root: Path, places: Sequence[str]) -> tuple[Path, ...]:
         elif path.is_dir():
             found.update(dict.fromkeys(_in_folder(path)))
         else:
-            raise DiscoveryError(
+            raise SuiteNotFoundError(
                 f"no such suite: {path}",
                 hint="name a file or folder of benchmarks, or set [tool.bench-guard] suites",
             )
@@ -66,14 +65,6 @@ def declared(module: ModuleType) -> Iterator[tuple[str, Any, Declaration]]:
         declaration = getattr(value, ATTRIBUTE, None)
         if isinstance(declaration, Declaration) and getattr(value, "__module__", None) == module.__name__:
             yield name, value, declaration
-
-
-def cases(declaration: Declaration) -> list[dict[str, Any]]:
-    """Every combination of the declared parameters, as ``itertools.product`` orders them; at least one."""
-    names = list(declaration.params)
-    return [
-        dict(zip(names, values, strict=True)) for values in itertools.product(*declaration.params.values())
-    ]
 
 
 def specs_of(module: ModuleType, path: str) -> list[BenchmarkSpec]:

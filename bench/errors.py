@@ -5,7 +5,9 @@
     BenchGuardError                    2
     |-- ConfigurationError             2   settings, arguments, budget texts
     |-- DiscoveryError                 4   no suite file, nothing collected
+    |   `-- SuiteNotFoundError         2   a setting names a suite that does not exist
     |-- SubjectError                   4   the subject is not where the project says it is
+    |   `-- SubjectNotFoundError       2   a setting names a subject that does not exist
     |-- MeasurementError               4   no worker could be started
     |-- GitError                       2   a revision, a repository or git itself is not as needed
     |-- StoreError                     2   a file that cannot be read or written
@@ -46,10 +48,22 @@ class DiscoveryError(BenchGuardError):
     exit_code = 4
 
 
+class SuiteNotFoundError(DiscoveryError):
+    """A suite that a setting names does not exist."""
+
+    exit_code = 2
+
+
 class SubjectError(BenchGuardError):
     """The package to measure is missing, or resolves to another place than the project."""
 
     exit_code = 4
+
+
+class SubjectNotFoundError(SubjectError):
+    """A subject that a setting names does not exist in the project."""
+
+    exit_code = 2
 
 
 class MeasurementError(BenchGuardError):

@@ -40,7 +40,7 @@ from bench.passes import (
     sample,
     tell_failure,
 )
-from bench.policy import conclude, limits_for, rule_for, sitting_shift
+from bench.policy import conclude, limits_for, rule_for, sitting_shift, unknown_kind
 from bench.progress import Progress
 from bench.recording import (
     Provenance,
@@ -152,7 +152,9 @@ def check(settings: Settings, ports: Ports) -> Report:
     ]
     stored = {entry.benchmark for entry in baseline.entries}
     shares = not stored or any(spec.id in stored for spec in collection.specs)
-    return _report(settings, ports, session, rows, base_side(settings, known), shares_benchmark=shares)
+    report = _report(settings, ports, session, rows, base_side(settings, known), shares_benchmark=shares)
+    unknown = unknown_kind(baseline, ports.environment)
+    return replace(report, messages=(*report.messages, unknown)) if unknown else report
 
 
 def update_baseline(settings: Settings, ports: Ports, reason: str | None = None) -> Report:

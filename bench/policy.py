@@ -12,7 +12,16 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from bench.compare import Limits
-from bench.model import BenchmarkSpec, Comparison, Decision, Rule, RunVerdict, Verdict
+from bench.model import (
+    Baseline,
+    BenchmarkSpec,
+    Comparison,
+    Decision,
+    Environment,
+    Rule,
+    RunVerdict,
+    Verdict,
+)
 from bench.settings import Settings
 from bench.sittings import Calibrations, measured_shift
 from bench.stats.describe import sd
@@ -62,6 +71,10 @@ _BUDGET = "budget:"
 _MOVED_TOGETHER = 5
 _MOVED_SHARE = 0.7
 _NAMED = 3
+_FAR_BEYOND = (
+    "probably slower: far beyond the spread of its processes, which is too large for an exact comparison "
+    "with a stored baseline; use `bench-guard ab`"
+)
 _FOREIGN = "the baseline knows none of these benchmarks: add them with `bench-guard baseline update`"
 _NOTHING_GATES = (
     "nothing could gate, although a baseline is required: record one for this machine kind with "
@@ -142,6 +155,37 @@ def tempered(decision: Decision, shares: Sequence[float]) -> Decision:
         return decision
     words = f"something else ran on the CPU during {crowded} of {len(shares)} processes: try a quieter host"
     return replace(decision, verdict=Verdict.UNDECIDED, note="; ".join(filter(None, (words, decision.note))))
+
+
+def unmissable(row: Comparison) -> Comparison:
+    """The row of a benchmark that does not gate; or, where its change is enormous, a warning that does.
+
+    A benchmark whose processes spread too far for a stored baseline is shown and not gated. But when even the
+    lower end of the interval lies above 50 %, which no shift between sittings has ever looked like, silence
+    would be wrong: the row becomes "probably slower", which stops CI.
+    """
+    beyond = row.interval is not None and math.log1p(row.interval[0]) > CROWDED_EFFECT
+    if row.gates or not row.suspect or not beyond:
+        return row
+    return replace(row, gates=True, note=_FAR_BEYOND)
+
+
+def unknown_kind(baseline: Baseline, here: Environment) -> str | None:
+    """What to say where the baseline does not know this machine kind; None where it does, or is empty."""
+    if not baseline.machines or here.machine in baseline.machines:
+        return None
+    differing = {name: differences(stable, here.stable) for name, stable in baseline.machines.items()}
+    nearest = min(sorted(differing), key=lambda name: len(differing[name]))
+    keys = ", ".join(f"{key} {here.stable.get(key, 'unknown')!r}" for key in differing[nearest])
+    return (
+        f"the baseline does not know this machine kind, {here.machine}: times are new here and cannot gate "
+        f"(nearest is {nearest}; here {keys}); `bench-guard baseline update` adds it"
+    )
+
+
+def differences(stable: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    """The stable keys in which two machine kinds differ, sorted."""
+    return sorted(key for key in {*stable, *other} if stable.get(key) != other.get(key))
 
 
 def is_calibratable(processes: Sequence[float], tolerance: float) -> bool:
@@ -269,13 +313,37 @@ class _Findings:
             )
 
     def _moved_together(self) -> Iterator[str]:
-        """Many benchmarks that moved the same way point at the host or at code that all of them share."""
-        times = [row for row in self.rows if row.metric == "time" and row.change is not None]
-        moved = Counter(_direction(row) for row in times)
-        direction, count = max(((way, moved[way]) for way in (1, -1)), key=lambda pair: pair[1])
-        if len(times) >= _MOVED_TOGETHER and count >= _MOVED_SHARE * len(times):
-            word = "slower" if direction > 0 else "faster"
-            yield f"all moved: {count} of {len(times)} benchmarks became {word}: host or shared code"
+        if (moved := moved_together(self.rows)) is None:
+            return
+        word = "slower" if moved.direction > 0 else "faster"
+        advice = "; `bench-guard ab --base REV` measures both in one sitting and tells which"
+        yield (
+            f"all moved: {moved.count} of {moved.of} benchmarks became {word}: host or shared code"
+            f"{advice if self.stored else ''}"
+        )
+
+
+class Moved(NamedTuple):
+    """Most benchmarks moved the same way: 1 slower, -1 faster; ``red`` are the regressed among them."""
+
+    direction: int
+    count: int
+    of: int
+    red: tuple[Comparison, ...]
+
+
+def moved_together(rows: Sequence[Comparison]) -> Moved | None:
+    """Whether at least 5 benchmarks and 70 % of them moved the same way by more than half the tolerance.
+
+    That points at the host, or at code that all of them share. Only times that gate count.
+    """
+    times = [row for row in rows if row.gates and row.metric == "time" and row.change is not None]
+    moved = Counter(_direction(row) for row in times)
+    direction, count = max(((way, moved[way]) for way in (1, -1)), key=lambda pair: pair[1])
+    if len(times) < _MOVED_TOGETHER or count < _MOVED_SHARE * len(times):
+        return None
+    red = tuple(row for row in times if row.verdict is Verdict.REGRESSED and _direction(row) == direction)
+    return Moved(direction, count, len(times), red)
 
 
 def _direction(row: Comparison) -> int:

@@ -21,7 +21,7 @@ from bench.model import (
     Side,
 )
 from bench.passes import Session
-from bench.policy import limits_for, matches_portably
+from bench.policy import limits_for, matches_portably, unmissable
 from bench.selection import parse_expression
 from bench.settings import Settings
 from bench.units import parse_budget
@@ -104,7 +104,8 @@ def _row(
             return compare.new_row(spec, own)
         if decision is None or own.metric not in known.entry.metrics:
             return compare.new_row(spec, own, f"the baseline holds no {own.metric}")
-        return compare.compare_time(spec, own, known.entry, decision, limits.tolerance, limits.floor)
+        row = compare.compare_time(spec, own, known.entry, decision, limits.tolerance, limits.floor)
+        return unmissable(row)
     entry = known.entry or known.portable
     if own.metric not in settings.metrics:
         return compare.compare_shown(spec, own, known.entry, limits)

@@ -13,7 +13,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 
-from bench.errors import SubjectError
+from bench.errors import SubjectError, SubjectNotFoundError
 
 
 class SubjectFinder:
@@ -45,7 +45,7 @@ class SubjectFinder:
 def locate(name: str, project: Path) -> Path:
     """The folder that holds the subject ``name`` in ``project``: the root itself or its ``src``.
 
-    Raises SubjectError when neither does, or when the name is this program's own.
+    Raises SubjectNotFoundError when neither does, SubjectError when the name is this program's own.
     """
     candidates = [project, project / "src"]
     found = next((folder for folder in candidates if _holds(folder, name)), None)
@@ -57,7 +57,7 @@ def locate(name: str, project: Path) -> Path:
         )
     if found is None:
         places = " or ".join(str(folder / name) for folder in candidates)
-        raise SubjectError(
+        raise SubjectNotFoundError(
             f"subject {name!r} was not found: expected {places}",
             hint='set [tool.bench-guard] subject = ["yourpackage"] in pyproject.toml, or pass --installed',
         )

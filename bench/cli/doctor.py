@@ -22,6 +22,7 @@ from bench.errors import BenchGuardError
 from bench.gitref import describe, git_version
 from bench.guard import Ports
 from bench.model import Baseline
+from bench.policy import differences
 from bench.progress import SilentProgress
 from bench.report.tables import table
 from bench.settings import Settings
@@ -188,14 +189,11 @@ def _baseline(found: Settings, ports: Ports) -> Iterator[Finding]:
 def _nearest(stored: Baseline, ports: Ports) -> str:
     """Name the stored kind that differs least, and in what."""
     here = ports.environment.stable
-    differences = {
-        name: sorted(key for key in {*stable, *here} if stable.get(key) != here.get(key))
-        for name, stable in stored.machines.items()
-    }
-    if not differences:
+    differing = {name: differences(stable, here) for name, stable in stored.machines.items()}
+    if not differing:
         return ""
-    name = min(sorted(differences), key=lambda kind: len(differences[kind]))
-    return f"; nearest is {name}, different in {', '.join(differences[name])}"
+    name = min(sorted(differing), key=lambda kind: len(differing[kind]))
+    return f"; nearest is {name}, different in {', '.join(differing[name])}"
 
 
 def _problem(name: str, error: BenchGuardError) -> Finding:

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import benchmark
-from bench.discovery import cases, declared, find_suites, relative_id, specs_of
+from bench.authoring import cases
+from bench.discovery import declared, find_suites, relative_id, specs_of
 from bench.errors import ConfigurationError, DiscoveryError
 
 
@@ -44,8 +45,9 @@ def test_a_package_of_suites_gives_all_its_modules(tmp_path):
 
 
 def test_a_place_that_does_not_exist_is_named(tmp_path):
-    with pytest.raises(DiscoveryError, match="nowhere"):
+    with pytest.raises(DiscoveryError, match="nowhere") as caught:
         find_suites(tmp_path, ["nowhere"])
+    assert caught.value.exit_code == 2
 
 
 def test_ids_are_posix_paths_relative_to_the_project(tmp_path):

@@ -1,9 +1,21 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench.model import BenchmarkSpec, Comparison, RunVerdict, Verdict
-from bench.policy import Conclusion, conclude, is_calibratable, limits_for, matches_portably, rule_for
+from bench.model import Baseline, BenchmarkSpec, Comparison, Environment, RunVerdict, Verdict
+from bench.policy import (
+    Conclusion,
+    Moved,
+    conclude,
+    is_calibratable,
+    limits_for,
+    matches_portably,
+    moved_together,
+    rule_for,
+    unknown_kind,
+    unmissable,
+)
 from bench.settings import BenchmarkOverride, Settings
 
 SPEC = BenchmarkSpec("bench_a.py::wide[n=10]", "bench_a.py", "wide", 0, "hash")
@@ -206,3 +218,65 @@ def test_long_lists_are_cut():
 def test_all_moved_together(changes, word):
     messages = finish(*(row(change=change) for change in changes), row(Verdict.NEW, change=None)).messages
     assert any("all moved" in text and f"became {word}" in text for text in messages) is (word is not None)
+
+
+def test_what_moved_together_names_the_red_rows():
+    red = row(Verdict.REGRESSED, "a.py::red", change=0.3)
+    rows = [
+        red,
+        *(row(name=f"a.py::f{i}", change=0.07) for i in range(4)),
+        row(name="a.py::still", change=0.0),
+    ]
+    shown = replace(row(name="a.py::wild", change=-0.9), gates=False)
+    assert moved_together([*rows, shown]) == Moved(1, 5, 6, (red,))
+    assert moved_together([replace(each, change=-0.2) for each in rows]) == Moved(
+        -1, 6, 6, (replace(red, change=-0.2),)
+    )
+    assert moved_together(rows[:4]) is None
+    assert moved_together([]) is None
+
+
+def wild(low, *, suspect=True, gates=False):
+    shown = row(Verdict.UNDECIDED, change=1.2)
+    return replace(shown, gates=gates, suspect=suspect, interval=(low, 3.0), note="use `bench-guard ab`")
+
+
+def test_an_enormous_change_of_what_cannot_gate_stops_ci():
+    found = unmissable(wild(0.52))
+    assert (found.gates, found.suspect, found.verdict) == (True, True, Verdict.UNDECIDED)
+    assert found.note.startswith("probably slower: far beyond")
+    assert finish(found).exit_code == 0
+    assert finish(found, ci=True).exit_code == 3
+
+
+def test_any_other_row_stays_as_it_is():
+    for other in (
+        wild(0.48),
+        wild(0.9, suspect=False),
+        wild(0.9, gates=True),
+        row(Verdict.NEW, change=None),
+        replace(wild(0.9), interval=None),
+    ):
+        assert unmissable(other) is other
+
+
+def test_a_machine_kind_that_the_baseline_does_not_know_is_said_with_what_to_type():
+    here = Environment({"os": "linux", "cpu": "other", "cores": "2"})
+    near = Environment({"os": "linux", "cpu": "fast", "cores": "2"})
+    far = Environment({"os": "darwin", "cpu": "fast", "cores": "8"})
+    words = unknown_kind(Baseline({near.machine: near.stable, far.machine: far.stable}), here)
+    assert here.machine in words
+    assert f"nearest is {near.machine}; here cpu 'other'" in words
+    assert "`bench-guard baseline update` adds it" in words
+    assert unknown_kind(Baseline({here.machine: here.stable}), here) is None
+    assert unknown_kind(Baseline(), here) is None
+
+
+def test_creep_is_told_apart_from_a_regression():
+    crept = replace(row(Verdict.REGRESSED, "a.py::slow", change=0.3), metric="anchor:time")
+    messages = finish(crept).messages
+    assert len(messages) == 1
+    assert messages[0].startswith(
+        "crept away from the anchor, update by update: a.py::slow (anchor:time +30.0 %)"
+    )
+    assert "baseline accept" in messages[0]

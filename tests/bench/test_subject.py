@@ -101,7 +101,7 @@ def test_a_missing_subject_names_both_places_and_what_to_type(tmp_path):
     assert str(tmp_path / "shop") in str(caught.value)
     assert str(tmp_path / "src" / "shop") in str(caught.value)
     assert "[tool.bench-guard] subject" in str(caught.value)
-    assert caught.value.exit_code == 4
+    assert caught.value.exit_code == 2
 
 
 def test_a_project_with_the_harness_own_name_gets_one_error_with_both_paths(tmp_path):
