@@ -77,6 +77,7 @@ class Ending:
     farewell_s: float
     faults: tuple[str, ...]
     left: tuple[str, ...]
+    next_run_s: float = 0.0
 
 
 def main() -> None:
@@ -94,17 +95,20 @@ def main() -> None:
         raise SystemExit(f"an undisturbed run ends with exit code {code}")
     whole = time.monotonic() - started
     print(f"an undisturbed run takes {whole:.1f} s", flush=True)
-    moments = random_moments(given.seed, given.times, whole)
-    endings = [_tell(number, end_early(project, *moment)) for number, moment in enumerate(moments, 1)]
+    endings: list[Ending] = []
+    for number, share in random_moments(given.seed, given.times):
+        endings.append(end_early(project, number, share * whole))
+        whole = endings[-1].next_run_s  # a busy host makes the same share of a run a later moment
+        _tell(len(endings), endings[-1])
     raise SystemExit(_summary(endings))
 
 
-def random_moments(seed: int, count: int, whole_s: float) -> list[tuple[signal.Signals, float]]:
-    """Signals in turn; every other pair of moments in the first third, where git is at work."""
+def random_moments(seed: int, count: int) -> list[tuple[signal.Signals, float]]:
+    """Signals in turn, each with a share of a whole run; every other pair in the first third, git's time."""
     chance = random.Random(seed)  # noqa: S311  -- moments, not secrets
     signals = (signal.SIGINT, signal.SIGKILL)
     return [
-        (signals[number % 2], chance.uniform(0.0, whole_s / 3 if number % 4 < 2 else whole_s))
+        (signals[number % 2], chance.uniform(0.0, 1 / 3 if number % 4 < 2 else 0.9))
         for number in range(count)
     ]
 
@@ -168,16 +172,18 @@ def end_early(
     started = time.monotonic()
     faults = [f"left running: {name}" for name in survivors(project)]
     farewell = time.monotonic() - started
-    if "Traceback" in said or "internal error" in said:
-        faults.append(f"said: {said[-300:]}")
+    if "internal error" in said or ("Traceback" in said and process.returncode != -signal.SIGINT):
+        faults.append(f"said: {said[-300:]}")  # but for an interpreter that was still importing the program
     faults += differences(before, snapshot(project), "after the signal")
     left = leftovers(project)
     if number is signal.SIGINT:
         faults += [f"left by an interrupted run: {name}" for name in left]
+    started = time.monotonic()
     run_whole(project, *next_run)
+    whole = time.monotonic() - started
     faults += [f"left after the next run: {name}" for name in leftovers(project)]
     faults += differences(before, snapshot(project), "after the next run")
-    return Ending(number.name, moment_s, process.returncode, farewell, tuple(faults), left)
+    return Ending(number.name, moment_s, process.returncode, farewell, tuple(faults), left, whole)
 
 
 def snapshot(project: Project) -> Mapping[str, str]:
