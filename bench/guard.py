@@ -15,6 +15,7 @@ from bench.anchors import anchor_rows
 from bench.clock import Clock
 from bench.discovery import find_suites
 from bench.errors import ConfigurationError, DiscoveryError
+from bench.estimates import LOG_METRICS
 from bench.executor import Collection, Executor
 from bench.host import diagnose
 from bench.model import (
@@ -276,7 +277,7 @@ def _judges(
     known: Mapping[str, Known],
 ) -> dict[str, Judge]:
     records = {name: known.get(name, Known()).record(spec, metric) for name, spec in specs.items()}
-    gating = sum(1 for record in records.values() if record is not None and record.calibratable)
+    gating = sum(_gating(settings, spec, known.get(name, Known())) for name, spec in specs.items())
     judges: dict[str, Judge] = {}
     for name, spec in specs.items():
         record = records[name]
@@ -290,6 +291,12 @@ def _judges(
         shift = known[name].shift if metric == "time" and name in known else None
         judges[name] = judge(rule_for(settings, spec, gating, metric, shift=shift), base)
     return judges
+
+
+def _gating(settings: Settings, spec: BenchmarkSpec, known: Known) -> int:
+    """How many comparisons of this benchmark can convict by chance: they share the error of the run."""
+    records = (known.record(spec, metric) for metric in settings.metrics if metric in LOG_METRICS)
+    return sum(1 for record in records if record is not None and record.calibratable)
 
 
 def _seconds_per_unit(record: MetricRecord) -> float:

@@ -678,3 +678,40 @@ def test_what_disturbed_the_host_meanwhile_is_asked_at_the_end(world, settings):
     assert report.host.notices[:2] == ("busy host", "the system swapped")
     assert report.host.before is not None
     assert report.host.shift == pytest.approx(report.host.after / report.host.before)
+
+
+def test_all_metrics_that_can_convict_share_the_error_of_the_run(settings, monkeypatch):
+    world = World()
+    world.check(settings, metrics=("time", "p95"))
+    asked = []
+    real = guard.rule_for
+    monkeypatch.setattr(
+        guard, "rule_for", lambda *given, **more: asked.append(given[2]) or real(*given, **more)
+    )
+    world.check(settings, metrics=("time", "p95"))
+    assert asked == [6] * 6
+
+
+def test_an_unknown_machine_kind_is_said_in_the_report(world, settings):
+    world.environment = OTHER
+
+    report = world.check(settings)
+
+    assert OTHER.machine in report.messages[-1]
+    assert "here cpu 'another'" in report.messages[-1]
+    assert "`bench-guard baseline update` adds it" in report.messages[-1]
+
+
+def test_an_enormous_change_of_a_benchmark_that_cannot_gate_stops_ci(settings):
+    world = World()
+    world.host.spread = 0.12
+    world.check(settings)
+    world.host.seconds["alpha"] = 3e-4
+
+    report = world.check(settings, ci=True)
+
+    row = rows(report)["alpha"]
+    assert (row.verdict, row.gates, row.suspect, row.processes[1]) == (Verdict.UNDECIDED, True, True, 5)
+    assert "probably slower" in row.note
+    assert report.exit_code == 3
+    assert not rows(report)["beta"].gates
