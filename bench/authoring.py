@@ -6,6 +6,7 @@ tested and profiled like any other.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
@@ -84,3 +85,11 @@ def benchmark(  # noqa: PLR0913  -- every one is a documented keyword of the pub
         return target
 
     return attach if function is None else attach(function)
+
+
+def cases(declaration: Declaration) -> list[dict[str, Any]]:
+    """Every combination of the declared parameters, as ``itertools.product`` orders them; at least one."""
+    names = list(declaration.params)
+    return [
+        dict(zip(names, values, strict=True)) for values in itertools.product(*declaration.params.values())
+    ]

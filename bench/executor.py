@@ -116,9 +116,9 @@ class IsolatedExecutor:
         self, request: Mapping[str, Any], hash_seed: int, timeout_s: float, passed: Sequence[int] = ()
     ) -> Worker:
         """Start a worker of this side with a request; it inherits the descriptors ``passed``."""
-        bound = {"roots": dict(self.roots), "watch": list(self.watch), "cpu": self.cpu}
+        bound = {"roots": dict(self.roots), "watch": list(self.watch)}
         whole = {**request, **bound, "alarm_s": timeout_s + ORPHAN_GRACE_S}
-        return start(Place(self.root, self.python, self.environ), whole, hash_seed, passed)
+        return start(Place(self.root, self.cpu, self.python, self.environ), whole, hash_seed, passed)
 
     def _ask(self, request: dict[str, Any], hash_seed: int, timeout_s: float) -> Answer:
         return hear_out([self.start(request, hash_seed, timeout_s)], timeout_s)[0]

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bench.methods import FailureKind as FailureKind  # noqa: PLC0414  -- passed on to all that use the model
+from bench.methods import Method as Method  # noqa: PLC0414
+
 
 class Verdict(StrEnum):
     """What is said of one benchmark and one metric."""
@@ -32,31 +35,6 @@ class RunVerdict(StrEnum):
     REGRESSED = "regressed"
     UNDECIDED = "undecided"
     FAILED = "failed"
-
-
-class Method(StrEnum):
-    """How the time of one process was taken."""
-
-    BLOCKS = "blocks"
-    """Blocks of about 0.7 ms of subject and reference in turn, wall clock."""
-    CONCURRENT = "concurrent"
-    """A call over 2 ms: the reference spins beside it on the same CPU, thread CPU clocks."""
-    TURNS = "turns"
-    """A call that waits (input, output, sleep, threads): whole calls and reference in turn, wall clock."""
-    CALLS = "calls"
-    """Single calls, each beside a reference block: tails."""
-    SINGLE = "single"
-    """One measured call: memory."""
-
-
-class FailureKind(StrEnum):
-    """Why a worker gave no measurement."""
-
-    CRASHED = "crashed"
-    TIMED_OUT = "timed out"
-    RAISED = "raised"
-    NO_SAMPLES = "no samples"
-    IMPORT = "import"
 
 
 @dataclass(frozen=True, slots=True)

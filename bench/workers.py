@@ -24,9 +24,11 @@ from bench.errors import MeasurementError
 
 _HOME = str(Path(__file__).resolve().parents[1])
 _BOOT = (
-    f"import sys; sys.path.insert(0, {_HOME!r}); from bench.measure.worker import main; "
+    "import os, sys; len(sys.argv) > 2 and os.sched_setaffinity(0, {int(sys.argv[2])}); "
+    f"sys.path.insert(0, {_HOME!r}); from bench.measure.worker import main; "
     f"sys.path.remove({_HOME!r}); main()"
 )
+"""Pinned before anything is imported: our own CPU may be a busy one."""
 _KEPT_OUTPUT = 16_384
 _LARGEST_ANSWER = 64 * 1024 * 1024
 ORPHAN_GRACE_S = 10.0
@@ -36,9 +38,10 @@ _FAREWELL_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a worker runs: its folder, its interpreter, its environment variables (None: ours)."""
+    """Where a worker runs: its folder, its CPU, its interpreter, its environment variables (None: ours)."""
 
     folder: Path
+    cpu: int | None = None
     python: str = sys.executable
     environ: Mapping[str, str] | None = None
 
@@ -70,9 +73,10 @@ def start(place: Place, request: Mapping[str, Any], hash_seed: int, passed: Sequ
     """Start a worker and hand it its request; it inherits the descriptors ``passed``."""
     answer_end, write_end = os.pipe()
     inherited = os.environ if place.environ is None else place.environ
+    pinned = [str(place.cpu)] if place.cpu is not None and hasattr(os, "sched_setaffinity") else []
     try:
         process = subprocess.Popen(
-            [place.python, "-P", "-c", _BOOT, str(write_end)],
+            [place.python, "-P", "-c", _BOOT, str(write_end), *pinned],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any, Protocol
 
-from bench.authoring import Declaration
-from bench.discovery import cases
+from bench.authoring import Declaration, cases
 from bench.measure.clock import Timer, time_calls
 
 

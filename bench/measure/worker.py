@@ -5,7 +5,7 @@ argument, so nothing that the subject prints can be mistaken for a result.
 
 Request keys: ``mode`` (``collect``, ``time``, ``p95``, ``p99``, ``peak``, ``rss``), ``suite`` (path),
 ``id_path``, ``function``, ``case``, ``roots`` (bound subjects), ``watch`` (unbound subjects to report),
-``cpu``, ``alarm_s``, ``duration_s``, ``method``, ``slowdown``; for one side of a pair also ``link`` (a
+``alarm_s``, ``duration_s``, ``method``, ``slowdown``; for one side of a pair also ``link`` (a
 descriptor) and ``leads`` (true for the base). Answer: ``{"ok": ...}`` or ``{"error": {"kind", "message"}}``,
 with ``"partner": true`` where only the other side of a pair is to blame.
 """
@@ -16,19 +16,17 @@ import json
 import os
 import signal
 import sys
-import traceback
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from bench.authoring import ATTRIBUTE, Declaration
-from bench.discovery import specs_of
 from bench.errors import BenchGuardError
 from bench.measure.link import Link, PartnerLost
 from bench.measure.loading import load_suite
 from bench.measure.target import Target, make_target
-from bench.model import FailureKind, Method
+from bench.methods import FailureKind, Method
 from bench.subject import bind, prove, whereabouts
 
 if TYPE_CHECKING:
@@ -50,7 +48,7 @@ def main() -> None:
     _detach_input()
     me = os.getpid()
     _die_with_parent(int(request.get("parent", 0)))
-    _pin(request.get("cpu"), float(request.get("alarm_s", 0)))
+    _set_alarm(float(request.get("alarm_s", 0)))
     answer = _answer(request)
     if os.getpid() != me and "error" not in answer:  # a forked child that came back must not answer twice
         os._exit(0)
@@ -77,9 +75,7 @@ def _die_with_parent(parent: int) -> None:
         os._exit(0)
 
 
-def _pin(cpu: int | None, alarm_s: float) -> None:
-    if cpu is not None and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {cpu})
+def _set_alarm(alarm_s: float) -> None:
     if alarm_s > 0 and hasattr(signal, "setitimer"):
         # The parent kills a worker that is late; this is for the case that the parent itself was killed.
         signal.setitimer(signal.ITIMER_REAL, alarm_s)
@@ -89,6 +85,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
         return {"ok": _serve(request)}
     except WorkerFailure as failure:
+        import traceback  # noqa: PLC0415  -- 5 ms that a measurement need not wait for
+
         traceback.print_exception(failure.__cause__ or failure)
         partner = isinstance(failure.__cause__, PartnerLost)
         return {"error": {"kind": failure.kind.value, "message": str(failure), "partner": partner}}
@@ -102,6 +100,8 @@ def _serve(request: dict[str, Any]) -> dict[str, Any]:
     path = Path(request["suite"])
     module = _imported(path)
     if request["mode"] == "collect":
+        from bench.discovery import specs_of  # noqa: PLC0415  -- reads source texts, which no other mode does
+
         specs = [asdict(spec) for spec in specs_of(module, request["id_path"])]
         return {"specs": specs, "subject_files": _files(request, roots)}
     measured = _measured(request, module)
@@ -175,6 +175,8 @@ def _as_answer(samples: Any) -> dict[str, Any]:
 
 def describe(error: BaseException) -> str:
     """One line: ``ZeroDivisionError: division by zero (bench_x.py:12)``, with the innermost frame."""
+    import traceback  # noqa: PLC0415
+
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     if isinstance(error, SyntaxError) and error.filename:

@@ -286,19 +286,13 @@ def test_a_package_called_bench_in_the_project_does_not_become_the_harness(tmp_p
 
 
 def test_no_worker_is_left_after_an_interrupt(project, collected, monkeypatch):
-    from bench import executor
+    from bench import workers
 
-    def interrupted(output, read_end, deadline):
+    def interrupted(heard, deadline):
+        interrupted.pid = heard[0].process.pid
         raise KeyboardInterrupt
 
-    def spawn(self, write_end, seed):
-        process = original(self, write_end, seed)
-        interrupted.pid = process.pid
-        return process
-
-    original = IsolatedExecutor._spawn
-    monkeypatch.setattr(executor, "_gather", interrupted)
-    monkeypatch.setattr(IsolatedExecutor, "_spawn", spawn)
+    monkeypatch.setattr(workers, "_gather", interrupted)
     with pytest.raises(KeyboardInterrupt):
         measure(project, collected["hangs"])
 
@@ -306,8 +300,8 @@ def test_no_worker_is_left_after_an_interrupt(project, collected, monkeypatch):
         os.kill(interrupted.pid, 0)
 
 
-def test_an_interpreter_that_cannot_be_started_is_one_error(project, collected, monkeypatch):
-    monkeypatch.setattr("bench.executor.sys.executable", str(project / "no-python"))
+def test_an_interpreter_that_cannot_be_started_is_one_error(project, collected):
+    broken = IsolatedExecutor(project, python=str(project / "no-python"))
 
     with pytest.raises(MeasurementError, match="no worker process could be started"):
-        measure(project, collected["seed"])
+        broken.measure(collected["seed"], Task("time", 0))

@@ -10,7 +10,7 @@ from bench.measure.kernels import reference_kernel
 from bench.measure.meters.time import Samples
 from bench.measure.target import Target
 from bench.measure.warmup import quiet_collector, tidy, warm_up
-from bench.model import Method
+from bench.methods import Method
 
 CALLS = {"p95": 200, "p99": 1_000}
 _REFERENCE_LOOPS = 4

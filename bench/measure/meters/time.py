@@ -10,7 +10,7 @@ from bench.measure.clock import loop_cost, time_calls, timer_cost
 from bench.measure.kernels import reference_kernel
 from bench.measure.target import Target
 from bench.measure.warmup import WarmUp, quiet_collector, tidy, warm_up
-from bench.model import Method
+from bench.methods import Method
 
 BLOCK_SECONDS = 0.0007
 """Between 0.5 and 1 ms: there the ratio of two neighbouring blocks spreads 1-2 %, at 10 ms 4-11 %."""
