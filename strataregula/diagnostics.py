@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from difflib import get_close_matches
 from itertools import islice
 from typing import Final
 
-from strataregula.errors import CompilationError
+from strataregula.errors import CompilationError, PatternSyntaxError
 from strataregula.model import Diagnostic, Place, Severity
 
-__all__ = ["LENIENT_CODES", "MAX_DIAGNOSTICS", "DiagnosticLog", "closest", "did_you_mean"]
+__all__ = ["LENIENT_CODES", "MAX_DIAGNOSTICS", "DiagnosticLog", "closest", "did_you_mean", "report_syntax"]
 
 MAX_DIAGNOSTICS: Final = 200
 LENIENT_CODES: Final = frozenset(
@@ -93,6 +94,14 @@ class DiagnosticLog:
         quoted = line[start : start + 1] in {"'", '"'} and line.startswith(text, start + 1)
         return start + 2 if quoted else 0
 
+    def relax(self) -> None:
+        """Become lenient, also for what was reported before."""
+        self.lenient = True
+        lenient = [one for one in self._errors if one.code in LENIENT_CODES]
+        self._errors = [one for one in self._errors if one.code not in LENIENT_CODES]
+        self._warnings += [replace(one, severity=Severity.WARNING) for one in lenient]
+        del self._warnings[MAX_DIAGNOSTICS:]
+
     def raise_if_errors(self) -> None:
         """Raise one `CompilationError` with every problem, errors first, when there is any error."""
         if self._errors:
@@ -122,3 +131,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``did you mean 'x'?`` or an empty text."""
     near = closest(name, known, limit=1)
     return f"did you mean {near[0]!r}?" if near else ""
+
+
+def report_syntax(error: PatternSyntaxError, place: Place, log: DiagnosticLog) -> None:
+    """Report a pattern's syntax error, at the characters at fault where the source has them as they are."""
+    start, end = error.span
+    column = log.column_of(error.source, place)
+    if column:
+        place, width = Place(place.file, place.line, column + start), max(1, end - start)
+    else:
+        width = 1
+    message = f"{error.reason} in {error.source!r}"
+    log.report("pattern-syntax", message, place, hint=error.hint, width=width)

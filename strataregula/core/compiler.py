@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
+from typing import Final, Literal, overload
 
 from strataregula.core.compiled import CompiledConfig
 from strataregula.core.documents import Document, Files, Source, SystemFiles, read_sources
@@ -12,14 +13,18 @@ from strataregula.core.evaluation import Context, Evaluator, evaluate, is_specia
 from strataregula.core.expansion import expand
 from strataregula.core.explanations import CompiledKeys
 from strataregula.core.layers import read_layers
-from strataregula.core.planner import plan_rules
-from strataregula.core.resolver import Resolver
+from strataregula.core.lazy_config import LazyConfig
+from strataregula.core.planner import MAX_KEYS, Plan, plan_rules
+from strataregula.core.resolver import MAX_KEYS_PER_RULE, Resolver
+from strataregula.core.settings import Limits
 from strataregula.diagnostics import DiagnosticLog
 from strataregula.errors import UsageError
+from strataregula.model import Entry
 
 __all__ = ["ConfigCompiler"]
 
 _FORMAT = b"strataregula-1"
+_ANY_NUMBER: Final = 10**30
 
 
 class ConfigCompiler:
@@ -27,18 +32,41 @@ class ConfigCompiler:
 
     ``strict`` (the default) makes every problem an error; ``strict=False`` turns those that have a safe
     reading (see `strataregula.diagnostics.LENIENT_CODES`) into warnings of the result. ``files`` is the
-    edge to the file system.
+    edge to the file system. ``max_keys`` (10 million) and ``max_keys_per_rule`` (one million) are checked
+    before anything is expanded; a lazy compilation expands nothing and has only limits that are given.
     """
 
-    def __init__(self, *, strict: bool = True, files: Files | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        strict: bool = True,
+        files: Files | None = None,
+        max_keys: int | None = None,
+        max_keys_per_rule: int | None = None,
+    ) -> None:
         self._strict = strict
         self._files = files if files is not None else SystemFiles()
+        self._max_keys, self._max_keys_per_rule = max_keys, max_keys_per_rule
 
-    def compile(self, *sources: Source, env: Mapping[str, str | None] | None = None) -> CompiledConfig:
+    @overload
+    def compile(
+        self, *sources: Source, env: Mapping[str, str | None] | None = ..., lazy: Literal[False] = ...
+    ) -> CompiledConfig: ...
+    @overload
+    def compile(
+        self, *sources: Source, env: Mapping[str, str | None] | None = ..., lazy: Literal[True]
+    ) -> LazyConfig: ...
+
+    def compile(
+        self, *sources: Source, env: Mapping[str, str | None] | None = None, lazy: bool = False
+    ) -> CompiledConfig | LazyConfig:
         """Compile paths, folders or mappings, base first, into one configuration.
 
         ``env`` holds the variables that ``${env:NAME}`` may ask for, None for one that is not set; it is part
         of the fingerprint. Nothing else of the environment is ever read.
+
+        With ``lazy`` no key is made: the result asks the rules when it is asked, and how many keys they make
+        is not limited. A conflict that is not found in a bounded time is raised when its key is read.
 
         Raise one `CompilationError` that carries every problem found (at most 200), `UsageError` without
         any source.
@@ -47,25 +75,45 @@ class ConfigCompiler:
             raise UsageError("compile needs at least one source: a path, a folder or a mapping")
         log = DiagnosticLog(lenient=not self._strict)
         documents = read_sources(sources, log, self._files)
-        layers = read_layers(documents, log)
-        resolver = Resolver(layers.domains, layers.shapes)
-        plan = plan_rules(layers.rules, resolver, log, layers.sections)
+        layers = read_layers(documents, log, self._limits(lazy=lazy))
+        resolver = Resolver(layers.domains, layers.shapes, max_keys=layers.limits.keys_per_rule)
+        plan = plan_rules(layers.rules, resolver, log, layers.sections, layers.limits.keys)
         log.raise_if_errors()
-        sections = expand(plan, log)
-        evaluator = None
-        if layers.merges or any(map(is_special, layers.rules)):
-            context = Context(layers.merges, MappingProxyType(dict(env or {})), layers.domains)
-            evaluator = Evaluator(CompiledKeys(plan, sections), context, log)
-            evaluate(plan, sections, evaluator)
-        log.raise_if_errors()
-        return CompiledConfig(
-            sections,
-            plan,
-            resolver,
-            fingerprint=_fingerprint(documents, env or {}, strict=self._strict),
-            warnings=log.warnings,
-            evaluator=evaluator,
+        context = Context(layers.merges, MappingProxyType(dict(env or {})), layers.domains)
+        fingerprint = _fingerprint(documents, env or {}, strict=self._strict)
+        if lazy:
+            config = LazyConfig(plan, resolver, context, fingerprint=fingerprint, log=log)
+            log.raise_if_errors()
+            return config
+        return _compiled(plan, resolver, context, fingerprint, log)
+
+    def _limits(self, *, lazy: bool) -> Limits:
+        return Limits(
+            self._max_keys or (_ANY_NUMBER if lazy else MAX_KEYS),
+            self._max_keys_per_rule or (_ANY_NUMBER if lazy else MAX_KEYS_PER_RULE),
         )
+
+    def stream(self, *sources: Source, env: Mapping[str, str | None] | None = None) -> Iterator[Entry]:
+        """Compile and yield the entries one by one, in constant memory, for any number of them.
+
+        Problems are raised before the first entry, but for conflicts that only show with their key.
+        """
+        return self.compile(*sources, env=env, lazy=True).entries()
+
+
+def _compiled(
+    plan: Plan, resolver: Resolver, context: Context, fingerprint: str, log: DiagnosticLog
+) -> CompiledConfig:
+    sections = expand(plan, log)
+    evaluator = None
+    special = any(is_special(planned.rule) for section in plan.sections for planned in section.rules)
+    if context.paths or special:
+        evaluator = Evaluator(CompiledKeys(plan, sections), context, log)
+        evaluate(plan, sections, evaluator)
+    log.raise_if_errors()
+    return CompiledConfig(
+        sections, plan, resolver, fingerprint=fingerprint, warnings=log.warnings, evaluator=evaluator
+    )
 
 
 def _fingerprint(documents: Iterable[Document], env: Mapping[str, str | None], *, strict: bool) -> str:

@@ -12,19 +12,19 @@ from typing import Final
 
 from strataregula.core.documents import Document
 from strataregula.core.domains import DomainSet, check_parents, read_domains
-from strataregula.core.merging import NO_PATHS, STRATEGIES, MergePaths
-from strataregula.core.nodes import ListNode, MapEntry, MapNode, Node, ScalarNode, kind_of, plain
+from strataregula.core.merging import STRATEGIES, MergePaths
+from strataregula.core.nodes import ListNode, MapEntry, MapNode, Node, ScalarNode, kind_of, plain, read_texts
 from strataregula.core.packs import PACKS
 from strataregula.core.pattern import is_name, parse_glob, parse_pattern
 from strataregula.core.segments import Capture, Literal, Pattern
-from strataregula.diagnostics import DiagnosticLog, did_you_mean
+from strataregula.core.settings import Limits, Settings, read_settings
+from strataregula.diagnostics import DiagnosticLog, did_you_mean, report_syntax
 from strataregula.errors import PatternSyntaxError
 from strataregula.model import REMOVED, Condition, Domain, Place, Rule
 
-__all__ = ["RESERVED", "Layers", "check_shapes", "read_layers", "read_rule", "report_syntax"]
+__all__ = ["RESERVED", "Layers", "check_shapes", "read_layers", "read_rule"]
 
 RESERVED: Final = ("domains", "shapes", "layers", "use", "settings", "schema")
-_LATER: Final = frozenset({"layers", "settings", "schema"})
 _LONG_FORM: Final = frozenset({"value", "where", "except", "priority", "merge"})
 _MAX_PRIORITY: Final = 1_000_000_000
 
@@ -37,20 +37,31 @@ class Layers:
     sections: tuple[str, ...]
     domains: DomainSet
     shapes: tuple[Pattern, ...]
-    merges: MergePaths = NO_PATHS
+    limits: Limits
+    merges: MergePaths
 
 
-def read_layers(documents: Iterable[Document], log: DiagnosticLog) -> Layers:
-    """Read every document; problems go to ``log``, and what could be read is returned."""
-    reader = _LayerReader(log)
+def read_layers(documents: Iterable[Document], log: DiagnosticLog, limits: Limits) -> Layers:
+    """Read every document; problems go to ``log``, and what could be read is returned.
+
+    ``limits`` are those of the caller; the documents may set lower ones.
+    """
+    reader = _LayerReader(log, limits)
     for document in documents:
         reader.document(document)
+    if reader.settings.lenient:
+        log.relax()
     domains = DomainSet(reader.domains.values())
     check_parents(domains, log)
     for shape, place in reader.shapes:
         check_shapes((shape,), domains, place, log)
     return Layers(
-        tuple(reader.rules), tuple(reader.sections), domains, tuple(shape for shape, _ in reader.shapes)
+        tuple(reader.rules),
+        tuple(reader.sections),
+        domains,
+        tuple(shape for shape, _ in reader.shapes),
+        reader.settings.limits,
+        MergePaths(reader.settings.merges),
     )
 
 
@@ -75,8 +86,9 @@ def check_shapes(shapes: Iterable[Pattern], domains: DomainSet, place: Place, lo
 
 
 class _LayerReader:
-    def __init__(self, log: DiagnosticLog) -> None:
+    def __init__(self, log: DiagnosticLog, limits: Limits) -> None:
         self.log = log
+        self.settings = Settings(limits)
         self.rules: list[Rule] = []
         self.sections: dict[str, None] = {}
         self.domains: dict[str, Domain] = {}
@@ -92,10 +104,12 @@ class _LayerReader:
                 self.use(entry.node, document)
             elif entry.key == "shapes":
                 self.add_shapes(entry.node, document)
-            elif entry.key in _LATER:
-                message = f"the reserved name {entry.key!r} has no meaning in this version"
+            elif entry.key == "settings":
+                read_settings(entry.node, document.name, self.settings, self.log)
+            elif entry.key == "schema":
+                message = "the reserved name 'schema' has no meaning in this version"
                 self.log.report("unsupported", message, place, hint="remove it, or rename the section")
-            else:
+            elif entry.key != "layers":
                 self.question(entry, place)
                 self.section(entry, document)
 
@@ -116,7 +130,7 @@ class _LayerReader:
             self.domain_layers[domain.name] = document.layer.index
 
     def use(self, node: Node, document: Document) -> None:
-        for name, place in self.texts(node, document, "use", "[jp-prefectures]"):
+        for name, place in read_texts(node, document.name, "use", "[jp-prefectures]", self.log):
             pack = PACKS.get(name)
             if pack is None:
                 hint = did_you_mean(name, PACKS) or f"known packs: {', '.join(PACKS)}"
@@ -127,26 +141,11 @@ class _LayerReader:
                 self.domain_layers.setdefault(domain.name, -1)
 
     def add_shapes(self, node: Node, document: Document) -> None:
-        for text, place in self.texts(node, document, "shapes", '["edge.{region}.{role}"]'):
+        for text, place in read_texts(node, document.name, "shapes", '["edge.{region}.{role}"]', self.log):
             try:
                 self.shapes.append((parse_pattern(text), place))
             except PatternSyntaxError as error:
                 report_syntax(error, place, self.log)
-
-    def texts(self, node: Node, document: Document, owner: str, example: str) -> list[tuple[str, Place]]:
-        if not isinstance(node, ListNode):
-            message = f"{owner} is {kind_of(node)} where a list is meant"
-            place = Place(document.name, *node.mark)
-            self.log.report("list-expected", message, place, hint=f"write {owner}: {example}")
-            return []
-        found = []
-        for item in node.items:
-            place = Place(document.name, *item.mark)
-            if isinstance(item, ScalarNode) and isinstance(item.value, str):
-                found.append((item.value, place))
-            else:
-                self.log.report("list-expected", f"{owner} holds {kind_of(item)}; every item is text", place)
-        return found
 
     def section(self, entry: MapEntry, document: Document) -> None:
         if not isinstance(entry.node, MapNode):
@@ -290,18 +289,6 @@ class _LongForm:
             return self.conditions(entry), ()
         texts = self.text_list(entry)
         return (() if texts else None), texts
-
-
-def report_syntax(error: PatternSyntaxError, place: Place, log: DiagnosticLog) -> None:
-    """Report a pattern's syntax error, at the characters at fault where the source has them as they are."""
-    start, end = error.span
-    column = log.column_of(error.source, place)
-    if column:
-        place, width = Place(place.file, place.line, column + start), max(1, end - start)
-    else:
-        width = 1
-    message = f"{error.reason} in {error.source!r}"
-    log.report("pattern-syntax", message, place, hint=error.hint, width=width)
 
 
 def _one_edit(text: str, name: str) -> bool:

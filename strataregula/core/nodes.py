@@ -20,6 +20,7 @@ __all__ = [
     "kind_of",
     "node_of",
     "plain",
+    "read_texts",
 ]
 
 Mark: TypeAlias = tuple[int, int]
@@ -82,6 +83,28 @@ def kind_of(node: Node) -> str:
         return "a mapping"
     names = {str: "text", bool: "true or false", int: "a number", float: "a number", type(None): "empty"}
     return names.get(type(node.value), f"a {type(node.value).__name__}")
+
+
+def read_texts(
+    node: Node, file: str, owner: str, example: str, log: DiagnosticLog
+) -> list[tuple[str, Place]]:
+    """Return the texts of a list with their places; what is no list of texts goes to ``log``.
+
+    ``owner`` is what the list belongs to, ``example`` how it might be written.
+    """
+    if not isinstance(node, ListNode):
+        message = f"{owner} is {kind_of(node)} where a list is meant"
+        log.report("list-expected", message, Place(file, *node.mark), hint=f"write {owner}: {example}")
+        return []
+    found = []
+    for item in node.items:
+        place = Place(file, *item.mark)
+        if isinstance(item, ScalarNode) and isinstance(item.value, str):
+            found.append((item.value, place))
+        else:
+            message = f"{owner} holds {kind_of(item)}; every item is text"
+            log.report("list-expected", message, place, hint=f"write {owner}: {example}")
+    return found
 
 
 def node_of(value: Any, name: str, log: DiagnosticLog) -> Node | None:
