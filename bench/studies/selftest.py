@@ -293,7 +293,7 @@ def _slowdown_for(settings: Settings, spec: BenchmarkSpec, row: Comparison) -> f
     """Twice the tolerance and twice the floor, rounded up to what can be injected exactly."""
     limits = limits_for(settings, spec, "time")
     floor = limits.floor / row.head if row.head else 0.0
-    return math.ceil(max(2 * limits.tolerance, 2 * floor) / _STEP - 1e-9) * _STEP
+    return round(math.ceil(max(2 * limits.tolerance, 2 * floor) / _STEP - 1e-9) * _STEP, 2)
 
 
 def _advice(tested: Sequence[Trial], faults: Sequence[Trial]) -> Iterator[str]:

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from bench.policy import (
     matches_portably,
     moved_together,
     rule_for,
+    sitting_shift,
     unknown_kind,
     unmissable,
 )
 from bench.settings import BenchmarkOverride, Settings
+from bench.sittings import Calibrations, Sitting, SittingsEntry
 
 SPEC = BenchmarkSpec("bench_a.py::wide[n=10]", "bench_a.py", "wide", 0, "hash")
 
@@ -35,6 +38,51 @@ def finish(*rows, measured=True, interrupted=False, shares=True, **values):
     return conclude(
         rows, settings(**values), anything_measured=measured, interrupted=interrupted, shares_benchmark=shares
     )
+
+
+# --- shift between sittings ---------------------------------------------------------------------------------
+
+
+def sittings(*means, spread=0.01, commits=None):
+    """Calibrations of SPEC: one sitting a mean, of two processes that differ by twice ``spread``."""
+    found = tuple(
+        Sitting(
+            f"2026-01-{day:02}T00:00:00+00:00", commits[day - 1] if commits else "c", (m - spread, m + spread)
+        )
+        for day, m in enumerate(means, start=1)
+    )
+    return Calibrations({}, (SittingsEntry(SPEC.id, "here", SPEC.source_hash, sittings=found),))
+
+
+def test_the_shift_is_unknown_below_three_sittings_of_one_code():
+    assert sitting_shift(Calibrations(), "here", SPEC) is None
+    assert sitting_shift(sittings(0.0, 0.1), "here", SPEC) is None
+    assert sitting_shift(sittings(0.0, 0.1, 0.0, commits="abc"), "here", SPEC) is None
+    assert sitting_shift(sittings(0.0, 0.1, 0.0, 0.1, commits="aabb"), "here", SPEC) is not None
+    assert sitting_shift(sittings(0.0, 0.1, 0.2), "elsewhere", SPEC) is None
+
+
+def test_a_shift_that_was_seen_is_believed():
+    # Means 0, 0.04, 0.08 with two processes each: MSB = 2 * 0.04^2 = 0.0032, MSW = 2 * 0.01^2, so tau^2 = 0.0015
+    assert sitting_shift(sittings(0.0, 0.04, 0.08), "here", SPEC) == pytest.approx(math.sqrt(0.0015))
+
+
+def test_calm_sittings_lower_the_default_slowly():
+    # Weighted by degrees of freedom, the default counting as 4: 4 * 0.01^2 / (4 + 2), then / (4 + 11)
+    assert sitting_shift(sittings(0.0, 0.0, 0.0), "here", SPEC) == pytest.approx(0.01 * math.sqrt(4 / 6))
+    assert sitting_shift(sittings(*[0.0] * 12), "here", SPEC) == pytest.approx(0.01 * math.sqrt(4 / 15))
+
+
+def test_the_shift_stays_in_a_sane_range():
+    assert sitting_shift(sittings(0.0, 0.5, 1.0), "here", SPEC) == 0.10
+    assert sitting_shift(sittings(*[0.0] * 28), "here", SPEC) == 0.005
+
+
+def test_the_rule_takes_the_shift_and_pairs_have_none():
+    assert rule_for(settings(), SPEC, 1, shift=0.03).tau == 0.03
+    assert rule_for(settings(), SPEC, 1).tau == 0.01
+    paired = rule_for(settings(), SPEC, 1, paired=True, shift=0.03)
+    assert (paired.tau, paired.paired) == (0.0, True)
 
 
 # --- limits -------------------------------------------------------------------------------------------------
