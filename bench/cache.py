@@ -55,10 +55,9 @@ def _places() -> list[Path]:
 def _claim(folder: Path) -> None:
     """Make ``folder``; OSError where it cannot be written or another user could change what is in it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode) and not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is not a folder")
-    if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & stat.S_IWOTH:
+    # In the system's folder for temporary files anybody may have been first, with a link too.
+    owners = {folder.lstat().st_uid, folder.stat().st_uid}
+    if owners != {os.getuid()} or folder.stat().st_mode & stat.S_IWOTH:
         raise PermissionError("other users may write in it")
     tempfile.TemporaryFile(dir=folder).close()
 

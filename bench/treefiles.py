@@ -92,15 +92,20 @@ def bring_submodules(git_dir: Path, commit: str, tree: Path, index: Path) -> Ite
         target.mkdir(parents=True, exist_ok=True)
         git(
             target,
-            *NO_LFS, f"--git-dir={module}", f"--work-tree={target}", "read-tree", "--reset", "-u", wanted,
+            *NO_LFS, *_at(module, target), "read-tree", "--reset", "-u", wanted,
             environ={"GIT_INDEX_FILE": str(index)},
             seconds=CHECKOUT_SECONDS,
         )  # fmt: skip
         yield from (f"{path}/{inner}" for inner in bring_submodules(module, wanted, target, index))
 
 
+def _at(git_dir: Path, work_tree: Path | None = None) -> tuple[str, str]:
+    # Without the second, git insists on the working tree that the configuration of a submodule names.
+    return f"--git-dir={git_dir}", f"--work-tree={work_tree or git_dir}"
+
+
 def _gitlinks(git_dir: Path, commit: str) -> Iterator[tuple[str, str]]:
-    listed = git(git_dir, f"--git-dir={git_dir}", "ls-tree", "-r", "-z", "--full-tree", commit)
+    listed = git(git_dir, *_at(git_dir), "ls-tree", "-r", "-z", "--full-tree", commit)
     for entry in filter(None, listed.split("\0")):
         facts, _, path = entry.partition("\t")
         if facts.startswith(_GITLINK):
@@ -111,7 +116,7 @@ def _name_of(git_dir: Path, commit: str, path: str) -> str:
     """The name of the submodule at ``path``; it need not be the path."""
     asked = ("config", "-z", f"--blob={commit}:.gitmodules", "--get-regexp", r"^submodule\..*\.path$")
     try:
-        known = git(git_dir, f"--git-dir={git_dir}", *asked)
+        known = git(git_dir, *_at(git_dir), *asked)
     except GitError:
         return path
     for entry in filter(None, known.split("\0")):
@@ -125,7 +130,7 @@ def _has(module: Path, commit: str) -> bool:
     if not module.is_dir():
         return False
     try:
-        git(module, f"--git-dir={module}", "cat-file", "-e", f"{commit}^{{commit}}")
+        git(module, *_at(module), "cat-file", "-e", f"{commit}^{{commit}}")
     except GitError:
         return False
     return True
