@@ -215,11 +215,12 @@ def _steps(rows: Sequence[Comparison]) -> Iterator[str]:
 
 def _accepting(worse: Sequence[Comparison], everything: Sequence[Comparison]) -> str:
     """The command that accepts these rows by name; an update where they are too many to be named."""
-    compared = {row.benchmark for row in everything if row.base is not None}
-    if {row.benchmark for row in worse} >= compared and len(compared) > 1:
-        return "baseline accept --all --reason 'WHY'"
     selection = _selection(worse)
-    return f"baseline {'accept' if selection else 'update'}{selection} --reason 'WHY'"
+    if not selection:
+        return "baseline update --reason 'WHY'"
+    compared = {row.benchmark for row in everything if row.base is not None}
+    meant = " --all" if len(compared) > 1 and {row.benchmark for row in worse} >= compared else ""
+    return f"baseline accept{selection}{meant} --reason 'WHY'"
 
 
 def _without_baseline(rows: Sequence[Comparison]) -> list[Comparison]:

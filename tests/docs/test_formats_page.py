@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,8 @@ def written(tmp_path_factory):
 
     answer.broken = False
     guard.check(settings, ports(SPECS))
+    guard.update_baseline(settings, ports(SPECS), "again")
+    guard.accept(replace(settings, expression="gone"), ports(SPECS), "on purpose")
     answer.broken = True
     report = guard.check(settings, ports(SPECS[:2]))
     log.close()

@@ -218,3 +218,10 @@ def test_on_an_unknown_machine_the_times_ask_for_a_baseline(report, row, single)
     )
     assert next_steps(report(*rows))[0].endswith("bench-guard baseline update")
     assert next_steps(report(*rows[1:])) == ()
+
+
+def test_accepting_all_that_was_compared_says_that_it_is_meant(report, row):
+    both = report(row("x::a", Verdict.REGRESSED, 0.3), row("x::b", Verdict.REGRESSED, 0.4))
+    assert any("baseline accept -k 'a or b' --all --reason 'WHY'" in step for step in next_steps(both))
+    many = report(*(row(f"x::f{i}", Verdict.REGRESSED, 0.3) for i in range(5)))
+    assert any("bench-guard baseline update --reason 'WHY'" in step for step in next_steps(many))
