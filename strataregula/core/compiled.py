@@ -9,16 +9,17 @@ from typing import Any, Final, NoReturn
 
 from strataregula.answers import Explanation
 from strataregula.core.coverage import Coverage
+from strataregula.core.difference import HasSections, difference
 from strataregula.core.evaluation import Evaluator
 from strataregula.core.explanations import CompiledKeys, near_keys
 from strataregula.core.pattern import parse_key, parse_pattern
 from strataregula.core.planner import Plan
 from strataregula.core.resolver import BindError, Resolver
-from strataregula.core.values import FrozenDict, same_value
+from strataregula.core.values import FrozenDict
 from strataregula.diagnostics import closest
 from strataregula.errors import AmbiguousKey, MissingKey, PatternSyntaxError, UsageError
 from strataregula.files import write_atomically
-from strataregula.model import Change, Diagnostic, Difference, Entry
+from strataregula.model import Diagnostic, Difference, Entry
 
 __all__ = ["CompiledConfig"]
 
@@ -226,24 +227,12 @@ class CompiledConfig(FrozenDict):
             if test.bindings(parse_key(key)) is not None
         )
 
-    def diff(self, other: CompiledConfig) -> Difference:
+    def diff(self, other: HasSections) -> Difference:
         """Return what changes from this configuration to ``other``, section by section.
 
         Values of different types differ: ``1``, ``1.0``, ``True`` and ``"1"`` are four values.
         """
-        added: list[Entry] = []
-        removed: list[Entry] = []
-        changed: list[Change] = []
-        for name in dict.fromkeys([*self._sections, *other.sections]):
-            before, after = self._sections.get(name, _EMPTY), other.sections.get(name, _EMPTY)
-            removed += [Entry(name, key, value) for key, value in before.items() if key not in after]
-            added += [Entry(name, key, value) for key, value in after.items() if key not in before]
-            changed += [
-                Change(name, key, value, after[key])
-                for key, value in before.items()
-                if key in after and not same_value(value, after[key])
-            ]
-        return Difference(tuple(added), tuple(removed), tuple(changed))
+        return difference(self._sections, other.sections)
 
     def write(self, path: str | os.PathLike[str], format: str = "json", section: str | None = None) -> None:  # noqa: A002
         """Write the configuration to ``path`` atomically in ``format``: json, ndjson, yaml or python."""

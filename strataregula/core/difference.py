@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from strataregula.core.values import same_value
 from strataregula.model import Change, Difference, Entry
 
-__all__ = ["difference"]
+__all__ = ["HasSections", "difference"]
 
 _EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class HasSections(Protocol):
+    """A configuration, compiled or lazy."""
+
+    @property
+    def sections(self) -> Mapping[str, Mapping[str, Any]]:
+        """The sections by name."""
 
 
 def difference(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> Difference:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from strataregula.answers import Explanation
 from strataregula.core.coverage import Coverage
-from strataregula.core.difference import difference
+from strataregula.core.difference import HasSections, difference
 from strataregula.core.evaluation import Context, Covering, Evaluator, is_special
 from strataregula.core.explanations import SectionRules
 from strataregula.core.lazy import CHECK_STEPS, LazySection
@@ -218,7 +218,7 @@ class LazyConfig(Mapping[str, Any]):
             raise UsageError(f"{pattern} matches more than {MAX_MATCHES:,} keys: narrow it, or use entries()")
         return entries
 
-    def diff(self, other: LazyConfig | Any) -> Difference:
+    def diff(self, other: HasSections) -> Difference:
         """Return what changes from this configuration to ``other``; both are walked key by key."""
         return difference(self._sections, other.sections)
 
