@@ -23,7 +23,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 _MODE = click.option(
     "--mode",
-    type=click.Choice([*Mode, "both"]),
+    type=click.Choice([*(mode.value for mode in Mode), "both"]),
     default="both",
     help="stored: as check compares; paired: as ab does. Default: both.",
 )

@@ -67,7 +67,7 @@ def settings_to_paste(report: CalibrationReport) -> list[str]:
         name = json.dumps(printable(row.benchmark))
         paired = row.modes.get(Mode.PAIRED)
         by_pairs = paired.smallest if paired is not None and Mode.STORED in row.modes else None
-        other = "" if by_pairs is None else f"bench-guard ab resolves {by_pairs:.0%}"
+        other = "" if by_pairs is None else f"bench-guard ab resolves {_whole(by_pairs)}"
         if row.suggested is None or row.suggested > _PASTED:
             lines.append(
                 f"# {printable(row.benchmark)}: too noisy to gate here{'; ' if other else ''}{other}"
@@ -175,7 +175,7 @@ def _resolution_cells(row: BenchmarkResolution, found: Resolution, mode: Mode, n
     shift = _percent(found.shift) + ("" if found.shift_measured else " (assumed)")
     never = found.fine_seconds is None or found.fine_processes is None
     takes = "never" if never else f"{format_time(found.fine_seconds or 0.0)} ({found.fine_processes})"
-    smallest = "none" if found.smallest is None else f"{found.smallest:.0%}".replace("%", " %")
+    smallest = "none" if found.smallest is None else _whole(found.smallest)
     cells = [
         name,
         _percent(row.tolerance),
@@ -251,7 +251,7 @@ def _self_test_headline(result: SelfTest) -> str:
         alarms = [t for t in faults if t.unchanged is not None and t.unchanged.verdict is Verdict.REGRESSED]
         return (
             f"THE GATE DOES NOT WORK HERE: {len(missed)} of {len(tested)} slowdowns missed, "
-            f"{len(alarms)} false alarms, {took}"
+            f"{len(alarms)} false alarm{'' if len(alarms) == 1 else 's'}, {took}"
         )
     caught = f"{len(tested)} of {len(tested)} slowdowns caught, no false alarm"
     return f"THE GATE WORKS HERE: {caught} ({modes}), {took}"
@@ -306,6 +306,10 @@ def _bullet(text: str) -> Iterator[str]:
 
 def _hanging(text: str, first: str, others: str) -> list[str]:
     return [f"{others if index else first}{line}" for index, line in enumerate(printable_lines(text) or [""])]
+
+
+def _whole(ratio: float) -> str:
+    return f"{100 * ratio:.0f} %"
 
 
 def _percent(ratio: float) -> str:
