@@ -11,6 +11,7 @@ from bench.clock import FakeClock
 from bench.errors import ConfigurationError
 from bench.executor import FakeExecutor
 from bench.model import (
+    Baseline,
     BenchmarkSpec,
     Block,
     Environment,
@@ -82,6 +83,9 @@ class World:
         report = guard.accept(replace(self.settings, **changes), self.ports(), reason, everything=everything)
         self.through_the_file()
         return report
+
+    def elsewhere(self, environment):
+        return tuple(replace(entry, machine=environment.machine) for entry in self.stored().entries)
 
     def through_the_file(self):
         self.store = MemoryBaselineStore(decode_baseline(encode_baseline(self.store.baseline), "b.json"))
@@ -328,3 +332,69 @@ def test_an_anchor_taken_by_another_method_is_dropped(world):
     world.update()
     assert set(world.entry("alpha").anchor.metrics) == {"peak", "rss"}
     assert rows(world.check(), "anchor:time") == {}
+
+
+# --- gates that cannot pass without having compared anything ---------------------------------------------------
+
+
+CI = {"ci": True, "require_baseline": True}
+
+
+def rewritten(world):
+    world.specs = [spec("alpha", source_hash="new"), spec("beta", source_hash="new")]
+
+
+def without_a_baseline(world):
+    world.store = MemoryBaselineStore()
+
+
+def with_an_empty_baseline(world):
+    world.store = MemoryBaselineStore(Baseline())
+
+
+def on_another_machine(world):
+    elsewhere = Environment({"os": "darwin", "cpu": "other"})
+    world.store = MemoryBaselineStore(
+        Baseline({elsewhere.machine: elsewhere.stable}, world.elsewhere(elsewhere))
+    )
+
+
+def with_benchmarks_unknown_to_it(world):
+    world.specs = [BenchmarkSpec("bench_z.py::zeta", "bench_z.py", "zeta", 0, "h")]
+    world.seconds["zeta"] = 1e-4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        rewritten,
+        without_a_baseline,
+        with_an_empty_baseline,
+        on_another_machine,
+        with_benchmarks_unknown_to_it,
+    ],
+)
+def test_in_ci_a_run_that_could_not_gate_is_no_pass_and_writes_nothing(world, change):
+    change(world)
+    before = world.stored()
+    selected = {"expression": "zeta"} if change is with_benchmarks_unknown_to_it else {}
+    report = world.check(**CI, **selected)
+    assert (report.verdict, report.exit_code) == (RunVerdict.UNDECIDED, 3)
+    assert "baseline" in report.messages[0]
+    assert world.stored() == before
+
+
+def test_metrics_that_the_baseline_does_not_hold_cannot_gate(world):
+    assert world.check(**CI, metrics=("p95",)).exit_code == 3
+
+
+def test_a_benchmark_that_is_gone_is_no_pass(world):
+    world.specs = world.specs[:1]
+    assert world.check(**CI).exit_code == 1
+
+
+def test_a_baseline_that_is_beaten_is_called_stale(world):
+    world.seconds["alpha"] = 0.7e-4
+    report = world.check(**CI)
+    assert report.exit_code == 0
+    assert any("which is stale: bench_x.py::alpha" in text for text in report.messages)

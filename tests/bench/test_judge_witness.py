@@ -180,3 +180,27 @@ def test_a_drawn_sample_is_judged_as_defined():
 def test_without_two_samples_nothing_is_judged(base, head):
     decision = judge_drawn(Rule(), BaseSample(base), head)
     assert (decision.verdict, decision.note) == (Verdict.NOT_COMPARABLE, "nothing to compare")
+
+
+def share_red(creep, count, trials=400, sd=0.02, seed=21):
+    """Share of red rows against an anchor whose sitting lies as far away as the rule believes."""
+    rng = random.Random(seed)
+    rule, red = Rule(tolerance=0.20, comparisons=20), 0
+    for _ in range(trials):
+        shift = rng.gauss(0.0, math.sqrt(2) * rule.tau)
+        base = [rng.gauss(0.0, sd) for _ in range(20)]
+        head = [rng.gauss(math.log(1 + creep) + shift, sd) for _ in range(count)]
+        red += (
+            judge_drawn(rule, BaseSample(tuple(base), seconds_per_unit=1e-4), head).verdict
+            is Verdict.REGRESSED
+        )
+    return red / trials
+
+
+@pytest.mark.parametrize("count", [5, 20])
+def test_creep_within_the_limit_is_hardly_ever_red_and_far_beyond_it_always(count):
+    """At the limit itself one in twenty by definition; 400 trials see less than 0.09 then, 19 times in 20."""
+    assert share_red(0.0, count) == 0.0
+    assert share_red(0.10, count) == 0.0
+    assert share_red(0.20, count) < 0.09
+    assert share_red(0.30, count) > 0.98
