@@ -6,7 +6,7 @@ head alone. A benchmark that the base cannot run (its suite does not import ther
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from bench.model import (
     Decision,
     Estimate,
     MetricRecord,
+    ProcessFailure,
     ProcessRun,
     Report,
     Side,
@@ -123,13 +124,33 @@ class _Study:
         """Measure everything and return the rows, in the order of the suites."""
         shared = [spec for spec in self.collection.specs if self._reason(spec) is None]
         decisions = self._pair_times(shared)
-        both = [spec for spec in shared if self._reason(spec) is None]
-        self._measure_memory(both)
+        self._measure_memory([spec for spec in shared if spec.id not in self.pairs.failures])
         self._measure_head_alone()
+        pairs, head, base = (
+            session.estimates(self._tolerance) for session in (self.pairs, self.head, self.base)
+        )
         rows = collect_rows(self.collection)
         for spec in self.collection.specs:
-            rows.extend(self._rows_of(spec, decisions))
+            if (failure := self._failure(spec)) is not None:
+                rows.append(compare.failed_row(spec, failure.metric, f"{failure.kind}: {failure.message}"))
+                continue
+            for metric in self.settings.metrics:
+                key = (spec.id, metric)
+                own = head.get(key) if self._reason(spec) else pairs.get(key) or head.get(key)
+                if own is not None:
+                    rows.append(self._row(spec, own, decisions.get(key), base.get(key)))
+            promises = [parse_budget(text) for text in spec.budgets]
+            rows.extend(compare.compare_budget(spec, promise, list(head.values())) for promise in promises)
         return [*rows, *self._missing()]
+
+    def _tolerance(self, name: str) -> float:
+        spec = next(spec for spec in (*self.collection.specs, *self._there.values()) if spec.id == name)
+        return limits_for(self.settings, spec, "time").tolerance
+
+    def _failure(self, spec: BenchmarkSpec) -> ProcessFailure | None:
+        """What went wrong on the head; a base that fails only makes the benchmark new."""
+        failures = (session.failures.get(spec.id) for session in (self.pairs, self.head))
+        return next((failure for failure in failures if failure and failure.side != "base"), None)
 
     def _reason(self, spec: BenchmarkSpec) -> str | None:
         """Why the base is no partner for this benchmark; None when it is one."""
@@ -185,39 +206,15 @@ class _Study:
     def _unpaired(self, spec: BenchmarkSpec) -> set[str]:
         return set() if self._reason(spec) is None else set(self.settings.metrics)
 
-    def _rows_of(
-        self, spec: BenchmarkSpec, decisions: Mapping[tuple[str, str], Decision]
-    ) -> Iterator[Comparison]:
-        failure = self.head.failures.get(spec.id) or self.pairs.failures.get(spec.id)
-        reason = self._reason(spec)
-        if failure is not None and failure.side != "base":
-            yield compare.failed_row(spec, failure.metric, f"{failure.kind}: {failure.message}")
-            return
-        alone, paired = self._estimates()
-        for metric in self.settings.metrics:
-            own = (alone if reason else {**alone, **paired}).get((spec.id, metric))
-            if own is not None and reason is not None:
-                yield _without_partner(spec, own, reason)
-            elif own is not None:
-                yield self._compared(spec, own, decisions.get((spec.id, metric)))
-        for text in spec.budgets:
-            yield compare.compare_budget(spec, parse_budget(text), list(alone.values()))
-
-    def _estimates(self) -> tuple[dict[tuple[str, str], Estimate], dict[tuple[str, str], Estimate]]:
-        """Of the head alone, and of the pairs."""
-        tolerances = {
-            spec.id: limits_for(self.settings, spec, "time").tolerance for spec in self.collection.specs
-        }
-        return self.head.estimates(tolerances.__getitem__), self.pairs.estimates(tolerances.__getitem__)
-
-    def _compared(self, spec: BenchmarkSpec, own: Estimate, decision: Decision | None) -> Comparison:
+    def _row(
+        self, spec: BenchmarkSpec, own: Estimate, decision: Decision | None, base: Estimate | None
+    ) -> Comparison:
         limits = limits_for(self.settings, spec, own.metric)
+        if (reason := self._reason(spec)) is not None:
+            return _without_partner(spec, own, reason)
         if decision is not None and own.metric in LOG_METRICS:
-            record = MetricRecord("s", (), own.value, own.method.value)
-            return compare.compare_time(
-                spec, own, _entry(spec, own.metric, record), decision, limits.tolerance, limits.floor
-            )
-        base = self.base.estimates(lambda _: limits.tolerance).get((spec.id, own.metric))
+            entry = _entry(spec, own.metric, MetricRecord("s", (), own.value, own.method.value))
+            return compare.compare_time(spec, own, entry, decision, limits.tolerance, limits.floor)
         if base is None:
             return compare.new_row(spec, own, "could not be measured on the base")
         record = MetricRecord(base.unit, base.processes, base.value, base.method.value, varies=base.varies)
