@@ -3,7 +3,7 @@
 A source deals the processes of one whole run of the gate. Every comparison gets a base (an endless stream of
 processes of one sitting; none where base and head are paired) and heads (streams of another sitting, which
 start anew on request, so that several slowdowns can be tried on the same processes). All of it is unchanged
-code; the head is slowed down by a log ratio that is added to what its processes show.
+code: slowdowns are the replay's business.
 """
 
 import itertools
@@ -29,11 +29,15 @@ CALL = 1e-4
 
 @dataclass(frozen=True)
 class Deal:
-    """One comparison: ``base()`` begins its baseline; ``head(n, e)`` the n-th of two heads, e slower (log)."""
+    """One comparison: ``base()`` begins its baseline, ``head(n)`` the n-th of two heads, from the start.
+
+    ``shift``: what the head's sitting reads more than the base's (log), on top of what the processes show.
+    """
 
     workload: str
-    head: Callable[[int, float], Stream]
+    head: Callable[[int], Stream]
     base: Callable[[], Stream] | None = None
+    shift: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,8 @@ class Source:
 
 
 # --- recorded -----------------------------------------------------------------------------------------------
-# All benchmarks of a run are dealt from the same rounds, and processes in the order of the recording, as the gate
-# measures them: so neighbours share the host's mood, and a run shares its sitting.
+# Where nothing else is said all benchmarks of a run are dealt from the same rounds, and processes in the order of
+# the recording, as the gate measures them: so neighbours share the host's mood, and a run shares its sitting.
 
 
 def stored_hours_apart(rng, comparisons):
@@ -64,17 +68,15 @@ def stored_hours_apart(rng, comparisons):
 
 
 def stored_one_sitting(rng, comparisons):
-    """Rounds of one sitting that do not meet, plus the shift between sittings that the rule allows for."""
+    """Processes of one sitting in any order, none on both sides, plus exactly the shift that the rule allows for."""
     workloads = recorded.load("stored")[1]
     sitting = rng.choice(_sittings(workloads))
-    turns = [rng.random() for _ in range(4)]
     deals = []
-    for name, lap in _lineup(workloads, rng, comparisons):
-        dealt = _two_passes(workloads[name][sitting], turns, lap)
-        used = 2 * PASS + SPARE
-        base, rest = dealt[:used], sorted(dealt[used:], key=lambda run: run.process)
-        now, before = rng.gauss(0, SITTING), rng.gauss(0, SITTING)
-        deals.append(Deal(name, _heads(rest, turns[2:], lap, now), _endless(base, before)))
+    for name, _ in _lineup(workloads, rng, comparisons):
+        rounds = workloads[name][sitting]
+        shuffled, turns = rng.sample(rounds, len(rounds)), [rng.random(), rng.random()]
+        base, rest = shuffled[: 2 * PASS + SPARE], shuffled[2 * PASS + SPARE :]
+        deals.append(Deal(name, _heads(rest, turns, 0), _endless(base), _shift(rng)))
     return deals
 
 
@@ -86,18 +88,6 @@ def recorded_pairs(rng, comparisons):
         Deal(name, _heads(workloads[name][sitting], turns, lap))
         for name, lap in _lineup(workloads, rng, comparisons)
     ]
-
-
-def slowed(run: ProcessRun, log_ratio: float) -> ProcessRun:
-    """The process with every reading of its subject longer by that much."""
-    if log_ratio == 0.0:
-        return run
-    factor = math.exp(log_ratio)
-    blocks = tuple(Block(block.subject * factor, block.reference) for block in run.blocks)
-    return ProcessRun(
-        run.benchmark, run.metric, run.process, run.hash_seed, run.method, blocks,
-        cpu_share=run.cpu_share, paired=run.paired,
-    )  # fmt: skip
 
 
 def _sittings(workloads) -> list[int]:
@@ -123,14 +113,17 @@ def _two_passes(rounds: Sequence[ProcessRun], turns: Sequence[float], lap: int) 
     return [*early[:PASS], *late[:PASS], *early[PASS:], *late[PASS:]]
 
 
-def _heads(
-    rounds: Sequence[ProcessRun], turns: Sequence[float], lap: int, shift: float = 0.0
-) -> Callable[[int, float], Stream]:
-    return lambda number, log_ratio: _endless(_turned(rounds, turns[number], lap), shift + log_ratio)()
+def _heads(rounds: Sequence[ProcessRun], turns: Sequence[float], lap: int) -> Callable[[int], Stream]:
+    return lambda number: itertools.cycle(_turned(rounds, turns[number], lap))
 
 
-def _endless(rounds: Sequence[ProcessRun], shift: float = 0.0) -> Callable[[], Stream]:
-    return lambda: (slowed(run, shift) for run in itertools.cycle(rounds))
+def _endless(rounds: Sequence[ProcessRun]) -> Callable[[], Stream]:
+    return lambda: itertools.cycle(rounds)
+
+
+def _shift(rng: random.Random) -> float:
+    """Of one sitting against another."""
+    return rng.gauss(0, SITTING) - rng.gauss(0, SITTING)
 
 
 # --- synthetic ----------------------------------------------------------------------------------------------
@@ -203,12 +196,12 @@ def stored(name: str, values: Values) -> Source:
     """Both sides of the same kind of noise, each shifted by its sitting."""
 
     def one(rng: random.Random) -> Deal:
-        seeds = [rng.getrandbits(64) for _ in range(3)]
-        now, before = rng.gauss(0, SITTING), rng.gauss(0, SITTING)
+        *heads, base = (rng.getrandbits(64) for _ in range(3))
         return Deal(
             name,
-            lambda number, log_ratio: _processes(values, seeds[number], now + log_ratio),
-            lambda: _processes(values, seeds[2], before),
+            lambda number: _processes(values, heads[number]),
+            lambda: _processes(values, base),
+            _shift(rng),
         )
 
     return Source(name, False, lambda rng, comparisons: [one(rng) for _ in range(comparisons)])
@@ -218,18 +211,16 @@ def paired(name: str, values: Values) -> Source:
     """Pairs whose noise has this shape."""
 
     def one(rng: random.Random) -> Deal:
-        seeds = [rng.getrandbits(64) for _ in range(2)]
-        return Deal(
-            name, lambda number, log_ratio: _processes(values, seeds[number], log_ratio, is_paired=True)
-        )
+        heads = [rng.getrandbits(64) for _ in range(2)]
+        return Deal(name, lambda number: _processes(values, heads[number], is_paired=True))
 
     return Source(name, True, lambda rng, comparisons: [one(rng) for _ in range(comparisons)])
 
 
-def _processes(values: Values, seed: int, shift: float, *, is_paired: bool = False) -> Stream:
+def _processes(values: Values, seed: int, *, is_paired: bool = False) -> Stream:
     """One block is a process here: what happens between blocks the records show, and :func:`moody` does."""
     for k, value in enumerate(values(random.Random(seed))):
-        block = Block(CALL * math.exp(value + shift), CALL)
+        block = Block(CALL * math.exp(value), CALL)
         yield ProcessRun("synthetic", "time", k, 0, Method.BLOCKS, (block,), paired=is_paired)
 
 
@@ -241,22 +232,17 @@ def moody(rng, comparisons):
     """
 
     def one() -> Deal:
-        seeds = [rng.getrandbits(64) for _ in range(3)]
-        shifts = [rng.gauss(0, SITTING) for _ in range(3)]
-        return Deal(
-            "moody host",
-            lambda number, log_ratio: _moody(seeds[number], shifts[number] + log_ratio),
-            lambda: _moody(seeds[2], shifts[2]),
-        )
+        *heads, base = (rng.getrandbits(64) for _ in range(3))
+        return Deal("moody host", lambda number: _moody(heads[number]), lambda: _moody(base), _shift(rng))
 
     return [one() for _ in range(comparisons)]
 
 
-def _moody(seed: int, shift: float) -> Stream:
+def _moody(seed: int) -> Stream:
     rng = random.Random(seed)
     slow = rng.random() < 0.5
     for k in itertools.count():
-        offset, blocks = rng.gauss(shift, 0.02), []
+        offset, blocks = rng.gauss(0, 0.02), []
         slow ^= rng.random() < 0.25
         for number in range(30):
             # phases are shorter than some processes too: one in three sees the host change
@@ -270,7 +256,9 @@ def _moody(seed: int, shift: float) -> Stream:
 # --- the sources of the rates -------------------------------------------------------------------------------
 
 RECORDED_STORED = Source("recorded, hours apart", False, stored_hours_apart)
-RECORDED_SHIFTED = Source("recorded, one sitting, shifts of 1 % added", False, stored_one_sitting)
+RECORDED_SHIFTED = Source(
+    "recorded, shuffled within a sitting, shifts of 1 % added", False, stored_one_sitting
+)
 RECORDED_PAIRS = Source("recorded", True, recorded_pairs)
 
 STORED_REGULAR = (

@@ -2,7 +2,8 @@
 
 Nothing of the rule is written again here. A fake executor hands out processes instead of measuring them;
 :func:`~bench.passes.record_passes` records the baseline, :func:`~bench.passes.ratio_pass` draws the heads in
-rounds and feeds :func:`~bench.schedule.judge`, under the rule of :func:`~bench.policy.rule_for`.
+rounds and feeds :func:`~bench.schedule.judge`, under the rule of :func:`~bench.policy.rule_for`. What is known
+of a process is computed once for all slowdowns that are tried on it (:class:`Memory`).
 """
 
 import math
@@ -10,15 +11,18 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 from noise import Deal, Source, Stream
 
+from bench import passes
 from bench.clock import FakeClock
-from bench.estimates import base_seconds, process_value
+from bench.estimates import PLAIN, base_seconds, fit_calibration, process_value
 from bench.executor import FakeExecutor, Task
-from bench.model import BenchmarkSpec, Calibration, Decision, ProcessRun, Verdict
+from bench.model import BenchmarkSpec, Block, Calibration, Decision, ProcessRun, Verdict
 from bench.passes import Session, ratio_pass, record_passes
 from bench.policy import is_calibratable, rule_for
 from bench.progress import SilentProgress
@@ -80,6 +84,39 @@ class Tally:
         self.covered += low <= math.log1p(slowdown) <= high
 
 
+class Memory:
+    """While it is entered, the passes compute the value and the calibration of the same processes only once.
+
+    Both are pure. Keys are the processes themselves, which the memory keeps alive; it lives as long as a run.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[object, float | Calibration] = {}
+        self._alive: list[object] = []
+        self._patch = patch.multiple(passes, process_value=self.value, fit_calibration=self.fit)
+
+    def __enter__(self) -> None:
+        self._patch.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._patch.stop()
+
+    def value(self, run: ProcessRun, calibration: Calibration = PLAIN) -> float:
+        plain = calibration.sensitivity == 1.0
+        return self._once(
+            (id(run), PLAIN if plain else calibration), run, lambda: process_value(run, calibration)
+        )
+
+    def fit(self, runs: Sequence[ProcessRun]) -> Calibration:
+        return self._once(tuple(map(id, runs)), tuple(runs), lambda: fit_calibration(runs))
+
+    def _once(self, key: object, alive: object, compute: Callable[[], Any]) -> Any:
+        if key not in self._known:
+            self._known[key] = compute()
+            self._alive.append(alive)
+        return self._known[key]
+
+
 @dataclass(frozen=True)
 class Run:
     """One run: what was dealt, its specs, and the baselines where there are any."""
@@ -88,47 +125,70 @@ class Run:
     specs: Mapping[str, BenchmarkSpec]
     bases: Mapping[str, Base]
     paired: bool
+    memory: Memory
 
     def gates(self, name: str) -> bool:
         return self.paired or self.bases[name].sample.calibratable
 
     def judged(self, slowdowns: Mapping[str, float], head: int = 0) -> dict[str, Decision]:
         """The decisions about one head, benchmarks slowed down by what ``slowdowns`` says."""
-        streams = {name: deal.head(head, math.log1p(slowdowns[name])) for name, deal in self.deals.items()}
+        slower = {name: math.log1p(slowdowns[name]) + deal.shift for name, deal in self.deals.items()}
+        streams = {name: deal.head(head) for name, deal in self.deals.items()}
+        if self.paired:
+            streams = {name: slowed(stream, slower[name]) for name, stream in streams.items()}
         session = _session(self.specs, streams)
         session.calibrations |= {name: base.calibration for name, base in self.bases.items()}
         gating = sum(map(self.gates, self.specs))
         judges = {}
         for name, spec in self.specs.items():
             rule = rule_for(SETTINGS, spec, gating, "time", paired=self.paired)
-            judges[name] = judge(rule, self._base(session, name))
-        return ratio_pass(session, self.specs, "time", judges)
+            judges[name] = judge(rule, self._base(session, name, slower[name]))
+        with self.memory:
+            return ratio_pass(session, self.specs, "time", judges)
 
-    def _base(self, session: Session, name: str) -> BaseSample:
-        """The stored one; of pairs, as ``ab`` has it, only the seconds of the base measured so far."""
-        if not self.paired:
-            return self.bases[name].sample
-        runs = session.runs[name, "time"]
-        return BaseSample((), measured_s=lambda: base_seconds(runs))
+    def _base(self, session: Session, name: str, slower: float) -> BaseSample:
+        """What the head is compared with: of pairs, as ``ab`` has it, only the seconds of the base so far.
+
+        A stored base is moved instead of every reading of the head: only their difference counts.
+        """
+        if self.paired:
+            runs = session.runs[name, "time"]
+            return BaseSample((), measured_s=lambda: base_seconds(runs))
+        sample = self.bases[name].sample
+        return replace(
+            sample,
+            processes=tuple(value - slower for value in sample.processes),
+            seconds_per_unit=sample.seconds_per_unit * math.exp(slower),
+        )
 
 
 def begin(source: Source, rng: random.Random, comparisons: int = COMPARISONS) -> Run:
     """Deal a run, and record its baselines as ``baseline update`` records them."""
     deals = {f"bench_{i}.py::{d.workload}": d for i, d in enumerate(source.deal(rng, comparisons))}
     specs = {name: BenchmarkSpec(name, name.split("::")[0], "f", 0, "") for name in deals}
-    return Run(deals, specs, {} if source.paired else _bases(specs, deals), source.paired)
+    run = Run(deals, specs, {}, source.paired, Memory())
+    return run if source.paired else replace(run, bases=_bases(run))
 
 
-def _bases(specs: Mapping[str, BenchmarkSpec], deals: Mapping[str, Deal]) -> dict[str, Base]:
-    session = _session(specs, {name: deal.base() for name, deal in deals.items()})
-    record_passes(session, specs, lambda _: {"time"}, lambda: None, lambda _: SETTINGS.tolerance)
-    return {name: _base(session.runs[name, "time"], session.calibrations[name]) for name in specs}
+def _bases(run: Run) -> dict[str, Base]:
+    session = _session(run.specs, {name: deal.base() for name, deal in run.deals.items()})
+    with run.memory:
+        record_passes(session, run.specs, lambda _: {"time"}, lambda: None, lambda _: SETTINGS.tolerance)
+    found = {}
+    for name in run.specs:
+        calibration = session.calibrations[name]
+        values = tuple(run.memory.value(one, calibration) for one in session.runs[name, "time"])
+        gates = is_calibratable(values, SETTINGS.tolerance)
+        found[name] = Base(BaseSample(values, gates, calibration.reference_s or math.nan), calibration)
+    return found
 
 
-def _base(runs: Sequence[ProcessRun], calibration: Calibration) -> Base:
-    values = tuple(process_value(run, calibration) for run in runs)
-    seconds = calibration.reference_s or math.nan
-    return Base(BaseSample(values, is_calibratable(values, SETTINGS.tolerance), seconds), calibration)
+def slowed(stream: Stream, log_ratio: float) -> Stream:
+    """The processes with every reading of their subject longer by that much."""
+    factor = math.exp(log_ratio)
+    for run in stream:
+        blocks = tuple(Block(block.subject * factor, block.reference) for block in run.blocks)
+        yield replace(run, blocks=blocks)
 
 
 def _session(specs: Mapping[str, BenchmarkSpec], streams: Mapping[str, Stream]) -> Session:

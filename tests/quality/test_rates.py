@@ -213,7 +213,9 @@ def test_the_replay_decides_as_check_does(tmp_path):
         )
 
     guard.update_baseline(settings, ports({name: deal.base() for name, deal in run.deals.items()}), None)
-    heads = {name: deal.head(0, math.log1p(slowdowns[name])) for name, deal in run.deals.items()}
+    heads = {
+        name: replay.slowed(deal.head(0), math.log1p(slowdowns[name])) for name, deal in run.deals.items()
+    }
     report = guard.check(settings, ports(heads))
     shown = {row.benchmark: row for row in report.comparisons if row.metric == "time"}
     for name, decision in run.judged(slowdowns).items():
