@@ -102,7 +102,7 @@ def passing_notices(before: Counters, after: Counters) -> Iterator[str]:
     stolen = (after.steal - before.steal) / total if total > 0 else 0.0
     if stolen > STEAL_SHARE:
         yield (
-            f"the hypervisor gave {stolen:.0%} of the CPU time to other guests: use a dedicated host, "
+            f"the hypervisor gave {stolen * 100:.0f} % of the CPU time to other guests: use a dedicated host, "
             "or run again at a quieter hour"
         )
     if after.swapped > before.swapped:

@@ -206,8 +206,8 @@ def _modes(values: Sequence[float], tolerance: float) -> Iterator[str]:
     """Two kinds of process, farther apart than half the tolerance: memory layout or hash order."""
     modes = two_modes(values)
     if modes is not None and modes.high - modes.low > math.log1p(tolerance / 2):
-        apart = math.expm1(modes.high - modes.low)
-        yield f"two modes: {modes.upper} of {len(values)} processes are {apart:.0%} slower than the others"
+        apart = 100 * math.expm1(modes.high - modes.low)
+        yield f"two modes: {modes.upper} of {len(values)} processes are {apart:.0f} % slower than the others"
 
 
 def _over_processes(runs: Sequence[ProcessRun], statistic: Callable[[Sequence[Block]], float]) -> list[float]:

@@ -19,6 +19,7 @@ from bench.estimates import LOG_METRICS
 from bench.executor import Collection, Executor
 from bench.host import diagnose
 from bench.model import (
+    Acceptance,
     Baseline,
     BenchmarkSpec,
     Comparison,
@@ -49,6 +50,7 @@ from bench.recording import (
     acceptances,
     baseline_entries,
     merged,
+    recorded_words,
     refuse_acceptance,
 )
 from bench.rows import Known, base_side, collect_rows, look_up, measured_rows, metrics_of, missing_rows
@@ -200,25 +202,29 @@ def _record(
     rows = [*collect_rows(collection), *measured_rows(settings, session, collection.specs, {}, {})]
     report = _report(replace(settings, require_baseline=False), ports, session, rows, Side("none"))
     if report.exit_code == 0:
-        message = _written(ports, session, collection, settings, recording)
+        messages = _written(ports, session, collection, settings, recording)
     else:
-        message = f"nothing was written: a baseline never comes from a run that {_ENDED[report.verdict]}"
-    return replace(report, messages=(message, *report.messages))
+        messages = (f"nothing was written: a baseline never comes from a run that {_ENDED[report.verdict]}",)
+    return replace(report, messages=(*messages, *report.messages))
 
 
 def _written(
     ports: Ports, session: Session, collection: Collection, settings: Settings, recording: Recording
-) -> str:
+) -> tuple[str, ...]:
     provenance = Provenance(ports.environment.machine, ports.commit, date_of(ports), recording.reason)
     entries = baseline_entries(settings, session, collection.specs, provenance)
 
+    moved: tuple[Acceptance, ...] = ()
+
     def change(old: Baseline) -> Baseline:
+        nonlocal moved
         moved = acceptances(old, entries, session, settings.metrics) if recording.accepting else ()
         return merged(old, entries, collection, settings, ports.environment, moved)
 
     path = ports.baselines.update(change)
     count = f"{len(entries)} benchmark{'s' if len(entries) > 1 else ''}"
-    return f"baseline written: {count} of {ports.environment.machine} in {path}"
+    written = f"baseline written: {count} of {ports.environment.machine} in {path}"
+    return (written, *recorded_words(entries, moved))
 
 
 def date_of(ports: Ports) -> str:

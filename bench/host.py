@@ -41,9 +41,9 @@ def _shift_words(before: float, after: float) -> Iterator[str]:
     if abs(math.log(after / before)) <= math.log1p(SHIFTED):
         return
     slower = after > before
-    share = max(after / before, before / after) - 1
+    share = 100 * (max(after / before, before / after) - 1)
     yield (
-        f"the host became {share:.0%} {'slower' if slower else 'faster'} during the run: changes allow for "
+        f"the host became {share:.0f} % {'slower' if slower else 'faster'} during the run: changes allow for "
         "it, because what is compared was measured in turn; run again if something is undecided"
     )
 
@@ -53,8 +53,8 @@ def _noise_words(spread: float, *, paired: bool) -> Iterator[str]:
         return
     advice = "raise --budget" if paired else "compare revisions side by side with `bench-guard ab`"
     yield (
-        f"very noisy host: its speed varied by {spread:.0%} (CV), so more processes were needed and more may "
-        f"stay undecided; stop other work, or {advice}"
+        f"very noisy host: its speed varied by {spread * 100:.0f} % (CV), so verdicts take longer and more of "
+        f"them may stay undecided; stop other work, or {advice}"
     )
 
 

@@ -318,16 +318,16 @@ class _Findings:
         word = "slower" if moved.direction > 0 else "faster"
         advice = "; `bench-guard ab --base REV` measures both in one sitting and tells which"
         yield (
-            f"all moved: {moved.count} of {moved.of} benchmarks became {word}: host or shared code"
+            f"all moved: {moved.alike} of {moved.of} benchmarks became {word}: host or shared code"
             f"{advice if self.stored else ''}"
         )
 
 
 class Moved(NamedTuple):
-    """Most benchmarks moved the same way: 1 slower, -1 faster; ``red`` are the regressed among them."""
+    """``alike`` ``of`` all benchmarks moved the same way: 1 slower, -1 faster; ``red`` of them regressed."""
 
     direction: int
-    count: int
+    alike: int
     of: int
     red: tuple[Comparison, ...]
 

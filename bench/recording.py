@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bench.errors import ConfigurationError
@@ -22,7 +22,10 @@ from bench.model import (
 from bench.passes import Session
 from bench.policy import is_calibratable, limits_for
 from bench.settings import Settings
-from bench.stats.describe import mean
+from bench.stats.describe import mean, sd
+from bench.units import format_ratio
+
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,33 @@ def _stored(own: Estimate, tolerance: float) -> MetricRecord:
     )
 
 
+def recorded_words(entries: Sequence[BaselineEntry], moved: Sequence[Acceptance]) -> Iterator[str]:
+    """What deserves a word after a recording: changes put on record, times that spread too far to gate."""
+    if moved:
+        yield f"accepted and put on record: {_listed([_moved_words(each) for each in moved])}"
+    noisy = [
+        f"{entry.benchmark} ({metric}, sd {format_ratio(sd(record.processes)).removeprefix('+')})"
+        for entry in entries
+        for metric, record in entry.metrics.items()
+        if not record.calibratable
+    ]
+    if noisy:
+        yield (
+            f"too noisy to gate, and stored as such: {_listed(noisy)}; record again on a quieter host, or "
+            "raise the tolerance to twice the sd"
+        )
+
+
+def _moved_words(each: Acceptance) -> str:
+    change = "" if each.change is None else f" {format_ratio(each.change)}"
+    return f"{each.benchmark} ({each.metric}{change})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
 def refuse_acceptance(
     settings: Settings, baseline: Baseline, collection: Collection, here: Environment, *, everything: bool
 ) -> None:
@@ -103,9 +133,9 @@ def refuse_acceptance(
     hashes = {name: entry.source_hash for name, entry in stored.items()}
     unknown = [spec.id for spec in collection.specs if hashes.get(spec.id) != spec.source_hash]
     if unknown:
-        names = ", ".join(unknown[:3]) + (f" and {len(unknown) - 3} more" if len(unknown) > 3 else "")
         raise ConfigurationError(
-            f"the baseline of {here.machine} does not hold {names} as written now: nothing to accept",
+            f"the baseline of {here.machine} does not hold {_listed(unknown)} as written now: "
+            "nothing to accept",
             hint="bench-guard baseline update records what is new or was rewritten",
         )
 

@@ -111,6 +111,7 @@ def test_an_accepted_regression_passes_and_is_on_record(world):
     report = world.accept("parses dates too", expression="beta")
 
     assert (report.verdict, report.exit_code) == (RunVerdict.PASS, 0)
+    assert report.messages[1].startswith("accepted and put on record: bench_x.py::beta (time +")
     time, peak = world.stored().accepted
     assert (time.benchmark, time.metric, time.unit, time.machine) == (
         "bench_x.py::beta", "time", "s", HERE.machine,
@@ -232,6 +233,20 @@ def test_an_interrupted_run_writes_nothing(world):
     with pytest.raises(KeyboardInterrupt):
         world.update()
     assert world.stored() == before
+
+
+def test_a_time_too_noisy_to_gate_is_said_when_it_is_recorded(world):
+    def wild(spec, task):
+        run = world.measure(spec, task)
+        if task.metric != "time" or spec.function == "beta":
+            return run
+        level = 1.0 + 0.2 * (task.process % 3)
+        return replace(run, blocks=tuple(Block(level * b.subject, b.reference) for b in run.blocks))
+
+    world.answer = wild
+    (words,) = [text for text in world.update().messages if "too noisy" in text]
+    assert words.startswith("too noisy to gate, and stored as such: bench_x.py::alpha (time, sd ")
+    assert "beta" not in words
 
 
 # --- the anchor ---------------------------------------------------------------------------------------------

@@ -93,7 +93,7 @@ def test_an_old_kernel_counts_no_steal():
 @pytest.mark.parametrize(
     ("after", "words"),
     [
-        (Counters(1100, 60), "the hypervisor gave 60% of the CPU time to other guests"),
+        (Counters(1100, 60), "the hypervisor gave 60 % of the CPU time to other guests"),
         (Counters(1100, 4), None),
         (Counters(1000, 0, swapped=7), "the system swapped during the run (7 pages)"),
         (Counters(1000, 0, throttled=1), "stopped 1 time for using its quota"),

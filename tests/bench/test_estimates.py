@@ -246,7 +246,7 @@ def test_readings_within_half_the_tolerance_are_never_called_disturbed():
 def test_two_kinds_of_process_are_said():
     runs = [steady(k, level=1.3 if k % 3 == 0 else 1.0) for k in range(12)]
     assert estimate(runs, 1e-6, 0.10).remarks == (
-        "two modes: 4 of 12 processes are 30% slower than the others",
+        "two modes: 4 of 12 processes are 30 % slower than the others",
     )
 
 

@@ -287,7 +287,7 @@ def test_a_watch_tells_what_has_happened_since(tmp_path):
     assert told() == ()
     plant(tmp_path, {"proc/stat": "cpu  150 0 0 100 0 0 0 50 0 0\n"})
     assert [text.partition(":")[0] for text in told()] == [
-        "the hypervisor gave 50% of the CPU time to other guests"
+        "the hypervisor gave 50 % of the CPU time to other guests"
     ]
 
 
