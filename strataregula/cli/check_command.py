@@ -18,9 +18,9 @@ __all__ = ["command"]
     ),
 )
 @shared_options
-def command(files: tuple[str, ...], lenient: bool) -> int:
+def command(files: tuple[str, ...]) -> int:
     """Compile FILE... and report every problem; exit 1 when there is an error."""
-    compiled = compiled_sources(files, lenient=lenient)
+    compiled = compiled_sources(files)
     sizes = [len(compiled.section(name)) for name in compiled.sections]
     with standard_output() as file:
         keys, sections = _counted(sum(sizes), "key"), _counted(len(sizes), "section")

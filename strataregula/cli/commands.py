@@ -19,7 +19,7 @@ from strataregula.model import Diagnostic, Place
 
 __all__ = ["commands", "run"]
 
-_COMMANDS: Final = ("check", "compile", "explain")
+_COMMANDS: Final = ("check", "compile", "diff", "explain", "match")
 
 
 class _Commands(click.Group):
@@ -51,6 +51,8 @@ class _Commands(click.Group):
         "strataregula check services.yaml",
         "strataregula compile base.yaml prod.yaml --out settings.json",
         "strataregula explain edge.tokyo.api services.yaml",
+        "strataregula match 'edge.*.api' services.yaml",
+        "strataregula diff staging.yaml production.yaml",
     ),
 )
 @debug_option

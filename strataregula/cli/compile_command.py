@@ -18,7 +18,9 @@ _FORMATS = ("json", "ndjson", "yaml", "python")
     epilog=examples(
         "strataregula compile services.yaml",
         "strataregula compile base.yaml prod.yaml --format python --out settings.py",
-        "strataregula compile limits.yaml --section memory --format ndjson",
+        "strataregula compile limits.yaml --section memory --nested --format yaml",
+        "strataregula compile huge.yaml --stream --format ndjson --out keys.ndjson",
+        "strataregula compile services.yaml --env HOSTNAME --env PORT=8080",
     ),
 )
 @shared_options
@@ -31,18 +33,31 @@ _FORMATS = ("json", "ndjson", "yaml", "python")
     help="Output format.",
 )
 @click.option("--section", metavar="NAME", help="Write this section alone.")
+@click.option(
+    "--nested", is_flag=True, help="Write mappings inside mappings, a level a segment (json, yaml)."
+)
+@click.option(
+    "--stream", is_flag=True, help="Make and write key by key, in constant memory, any number of them."
+)
 @click.option("--out", metavar="FILE", help="Write to FILE, replaced as a whole, instead of standard output.")
 def command(
-    files: tuple[str, ...], lenient: bool, format_name: str, section: str | None, out: str | None
+    files: tuple[str, ...],
+    format_name: str,
+    section: str | None,
+    nested: bool,
+    stream: bool,
+    out: str | None,
 ) -> int:
     """Compile FILE... into one flat mapping a section.
 
-    Several files (or folders) are layers, the base first: later ones win.
+    Several files (or folders, or quoted globs) are layers, the base first: later ones win.
     """
     from strataregula.emit import write  # noqa: PLC0415  -- the encoders cost 20 ms that --help need not pay
 
     if out is not None and any(same_file(out, file) for file in files):
         raise UsageError(f"--out {visible(out)} is one of the sources and would be overwritten")
-    compiled = compiled_sources(files, lenient=lenient)
-    write_output(out, lambda file: write(compiled, file, format_name, section))
+    if nested and stream:
+        raise UsageError("--nested needs all keys of a section at once: leave out --stream")
+    compiled = compiled_sources(files, lazy=stream)
+    write_output(out, lambda file: write(compiled, file, format_name, section, nested=nested))
     return 0

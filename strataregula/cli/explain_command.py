@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from strataregula.cli.options import compiled_sources, examples, shared_options
-from strataregula.cli.output import standard_output
-from strataregula.errors import UsageError, visible
+from strataregula.cli.options import chosen_section, compiled_sources, examples, shared_options
+from strataregula.cli.output import json_line, standard_output
 
 if TYPE_CHECKING:
     from strataregula.core.compiled import CompiledConfig
@@ -22,29 +21,30 @@ __all__ = ["command"]
     epilog=examples(
         "strataregula explain edge.tokyo.api services.yaml",
         "strataregula explain edge.tokyo.api base.yaml prod.yaml --section timeouts",
+        "strataregula explain edge.tokyo.api services.yaml --json",
     ),
 )
 @click.argument("key")
 @shared_options
 @click.option("--section", metavar="NAME", help="Look in this section alone.")
-def command(key: str, files: tuple[str, ...], lenient: bool, section: str | None) -> int:
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line for each section.")
+def command(key: str, files: tuple[str, ...], section: str | None, as_json: bool) -> int:
     """Say which rule of FILE... gives KEY its value, and which rules lost.
 
-    The winner comes first with its file:line:col and what its captures are bound to; the losers follow in the
-    order of precedence. For an absent KEY the reason is printed and the exit code is 1.
+    The winner comes first with its file:line:col and what its captures are bound to, then the rules that it
+    merges, the losers in the order of precedence, and what every ${...} became. For an absent KEY the reason
+    and the nearest rule are printed and the exit code is 1.
     """
-    compiled = compiled_sources(files, lenient=lenient)
+    compiled = compiled_sources(files)
     explanations = [compiled.explain(key, name) for name in _sections(compiled, key, section)]
     with standard_output() as file:
-        file.write("".join(f"{explanation.render()}\n" for explanation in explanations))
+        for explanation in explanations:
+            file.write((json_line(explanation.as_dict()) if as_json else explanation.render()) + "\n")
     return 0 if explanations[0].found else 1
 
 
 def _sections(compiled: CompiledConfig, key: str, section: str | None) -> Sequence[str | None]:
     """Return the sections to explain: the one asked for, all that hold the key, or None for "wherever"."""
     if section is not None:
-        if section not in compiled.sections:
-            known = ", ".join(map(visible, compiled.sections))
-            raise UsageError(f"no section {visible(section)!r}; the sections are: {known}")
-        return [section]
+        return [chosen_section(section, list(compiled.sections))]
     return [name for name, entries in compiled.sections.items() if key in entries] or [None]

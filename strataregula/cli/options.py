@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
 
 import click
 
-from strataregula.errors import UsageError
+from strataregula.errors import UsageError, visible
 from strataregula.model import Diagnostic
 
 if TYPE_CHECKING:
     from strataregula.core.compiled import CompiledConfig
+    from strataregula.core.lazy_config import LazyConfig
 
-__all__ = ["Invocation", "compiled_sources", "debug_option", "examples", "shared_options"]
+__all__ = [
+    "Invocation",
+    "chosen_section",
+    "compilation_options",
+    "compiled_sources",
+    "debug_option",
+    "examples",
+    "shared_options",
+]
+
+_VARIABLE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:=(.*))?", re.DOTALL)
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 @dataclass(slots=True)
 class Invocation:
-    """One call of the program: how to show problems, and those found so far."""
+    """One call of the program: how to compile, how to show problems, and those found so far."""
 
+    lenient: bool = False
+    environment: dict[str, str | None] = field(default_factory=dict)
+    max_keys: int | None = None
     style: str = "text"
     debug: bool = False
     has_run: bool = False
@@ -43,19 +59,58 @@ def _set_debug(context: click.Context, _parameter: click.Parameter, value: bool)
     invocation.debug = invocation.debug or value
 
 
+def _set_lenient(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    context.ensure_object(Invocation).lenient = value
+
+
+def _set_max_keys(context: click.Context, _parameter: click.Parameter, value: int | None) -> None:
+    context.ensure_object(Invocation).max_keys = value
+
+
+def _set_environment(context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> None:
+    for text in values:
+        found = _VARIABLE.fullmatch(text)
+        if found is None:
+            raise click.BadParameter(f"{visible(text)!r} is no NAME or NAME=VALUE")
+        name, value = found.groups()
+        context.ensure_object(Invocation).environment[name] = os.environ.get(name) if value is None else value
+
+
 debug_option = click.option(
     "--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show a traceback with an error."
 )
 
 
 def shared_options(function: _F) -> _F:
-    """Add FILE..., --lenient, --diagnostics and --debug."""
+    """Add FILE... and the options of `compilation_options`."""
+    return click.argument("files", nargs=-1, required=True, metavar="FILE...")(compilation_options(function))
+
+
+def compilation_options(function: _F) -> _F:
+    """Add --lenient, --env, --max-keys, --diagnostics and --debug, which the invocation remembers."""
     decorators = (
-        click.argument("files", nargs=-1, required=True, metavar="FILE..."),
         click.option(
             "--lenient",
             is_flag=True,
+            expose_value=False,
+            callback=_set_lenient,
             help="Take duplicate keys, conflicts, rules without keys and the like as warnings.",
+        ),
+        click.option(
+            "--env",
+            multiple=True,
+            metavar="NAME[=VALUE]",
+            expose_value=False,
+            callback=_set_environment,
+            help="Allow ${env:NAME} in values; with =VALUE it has this value. May be repeated.",
+        ),
+        click.option(
+            "--max-keys",
+            type=click.IntRange(min=1),
+            metavar="N",
+            expose_value=False,
+            callback=_set_max_keys,
+            help="Make at most N keys in all, and with any one rule, instead of 10 million and 1 million.",
         ),
         click.option(
             "--diagnostics",
@@ -73,8 +128,14 @@ def shared_options(function: _F) -> _F:
     return function
 
 
-def compiled_sources(files: tuple[str, ...], *, lenient: bool) -> CompiledConfig:
-    """Compile ``files``, base first; warnings go to the invocation, errors are raised."""
+@overload
+def compiled_sources(files: Sequence[str], *, lazy: Literal[False] = ...) -> CompiledConfig: ...
+@overload
+def compiled_sources(files: Sequence[str], *, lazy: bool) -> CompiledConfig | LazyConfig: ...
+
+
+def compiled_sources(files: Sequence[str], *, lazy: bool = False) -> CompiledConfig | LazyConfig:
+    """Compile ``files``, base first, as the options say; warnings go to the invocation, errors are raised."""
     if "" in files:
         raise UsageError("one FILE is an empty text; is a variable of the shell unset?")
     if "-" in files:
@@ -83,6 +144,21 @@ def compiled_sources(files: tuple[str, ...], *, lenient: bool) -> CompiledConfig
 
     invocation = click.get_current_context().ensure_object(Invocation)
     invocation.has_run = True
-    compiled = ConfigCompiler(strict=not lenient).compile(*files)
+    most = invocation.max_keys
+    compiler = ConfigCompiler(strict=not invocation.lenient, max_keys=most, max_keys_per_rule=most)
+    compiled: CompiledConfig | LazyConfig
+    if lazy:
+        compiled = compiler.compile(*files, env=invocation.environment, lazy=True)
+    else:
+        compiled = compiler.compile(*files, env=invocation.environment)
     invocation.diagnostics += compiled.warnings
     return compiled
+
+
+def chosen_section(name: str | None, known: Sequence[str]) -> str | None:
+    """Return the name of a section unless it is unknown; raise `UsageError` naming the others."""
+    if name is not None and name not in known:
+        raise UsageError(
+            f"no section {visible(name)!r}; the sections are: {', '.join(map(visible, known)) or 'none'}"
+        )
+    return name

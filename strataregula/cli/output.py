@@ -5,15 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
-from strataregula.errors import OutputError
+from strataregula.errors import EmitError, OutputError
 from strataregula.files import write_atomically
-from strataregula.model import Diagnostic
+from strataregula.model import Diagnostic, shown
 
-__all__ = ["abandon_standard_output", "print_diagnostics", "same_file", "standard_output", "write_output"]
+__all__ = [
+    "abandon_standard_output",
+    "json_line",
+    "print_diagnostics",
+    "same_file",
+    "standard_output",
+    "write_output",
+]
 
 
 @contextlib.contextmanager
@@ -74,6 +81,28 @@ def same_file(first: str, second: str) -> bool:
         return Path(first).samefile(second)
     except (OSError, ValueError):
         return False
+
+
+def json_line(data: Mapping[str, Any]) -> str:
+    """Return one JSON object on one line; a value that JSON cannot hold becomes the text that shows it."""
+    import msgspec  # noqa: PLC0415  -- 10 ms that only this style pays
+
+    from strataregula.emit.values import escaped  # noqa: PLC0415
+
+    return escaped(msgspec.json.encode(_plain(data)).decode())
+
+
+def _plain(value: Any) -> Any:
+    from strataregula.emit.values import plain_json  # noqa: PLC0415
+
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    try:
+        return plain_json(value)
+    except EmitError:
+        return shown(value)
 
 
 def print_diagnostics(diagnostics: Sequence[Diagnostic], style: str, file: TextIO | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from difflib import SequenceMatcher
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final
@@ -21,6 +22,7 @@ __all__ = ["CompiledKeys", "SectionRules", "candidate_of", "near_keys"]
 
 _MAX_SCANNED: Final = 200_000
 _MAX_SHOWN: Final = 5
+_MAX_NEAREST: Final = 50
 
 
 class CompiledKeys:
@@ -113,18 +115,32 @@ class SectionRules:
         )
 
     def _uncovered(self, key: str, segments: tuple[str, ...], near: tuple[str, ...]) -> Explanation:
-        best: RuleCoverage | None = None
-        most = 0, 0
+        best: list[tuple[tuple[int, int], RuleCoverage]] = []
         for test in self.tests:
-            if test.planned.rule.value is REMOVED:
-                continue
             agreeing = test.agreeing(segments)
-            if agreeing > most:
-                best, most = test, agreeing
-        if best is None:
+            if agreeing[0] and test.planned.rule.value is not REMOVED:
+                best.append((agreeing, test))
+        if not best:
             return self._absent(key, "no rule covers it, nor comes near", near)
-        reason, stopped = _mismatch(best.planned, segments)
-        return self._absent(key, reason, near, candidate_of(best.planned, {}), stopped)
+        most = max(fitting for (fitting, _), _ in best)
+        equal = [(fixed, test.planned) for (fitting, fixed), test in best if fitting == most]
+        planned = max(equal[:_MAX_NEAREST], key=lambda pair: (_likeness(pair[1], segments), pair[0]))[1]
+        reason, stopped = _mismatch(planned, segments)
+        return self._absent(key, reason, near, candidate_of(planned, {}), stopped)
+
+
+def _likeness(planned: PlannedRule, segments: tuple[str, ...]) -> float:
+    """Say how like the first segment at fault is to one that would do, from 0 to 1."""
+    for field, text in zip(planned.template.fields, segments, strict=False):
+        lone = field[0] if len(field) == 1 else None
+        if isinstance(lone, Slot):
+            values = {row[lone.column]: None for row in planned.template.factors[lone.factor].rows}
+            wanted = (text,) if text in values else closest(text, values, limit=1)
+        else:
+            wanted = closest(text, (lone,)) if isinstance(lone, str) and lone != text else (text,)
+        if text not in wanted:
+            return SequenceMatcher(None, text, wanted[0]).ratio() if wanted else 0.0
+    return 0.0
 
 
 def candidate_of(planned: PlannedRule, bindings: Mapping[str, str], strategy: str = "") -> Candidate:

@@ -202,7 +202,7 @@ def test_explain_knows_its_sections(run):
     [
         ([], "Usage: strataregula"),
         (["compil", "x"], "no command 'compil'; did you mean 'compile'?"),
-        (["zzz\x1b[2J"], r"no command 'zzz\\x1b[2J'; the commands are: check, compile, explain"),
+        (["zzz\x1b[2J"], r"no command 'zzz\\x1b[2J'; the commands are: check, compile, diff, explain, match"),
         (["compile"], "Missing argument 'FILE...'"),
         (["compile", "services.yaml", "--format", "toml"], "'toml' is not one of"),
         (["compile", "services.yaml", "--nope"], "No such option"),
@@ -229,7 +229,7 @@ def test_version(run):
     assert run("--version") == (0, f"strataregula, version {__version__}\n", "")
 
 
-@pytest.mark.parametrize("command", [[], ["compile"], ["check"], ["explain"]])
+@pytest.mark.parametrize("command", [[], ["compile"], ["check"], ["diff"], ["explain"], ["match"]])
 def test_every_help_shows_an_example(run, command):
     code, out, _ = run(*command, "--help")
     assert code == 0
