@@ -53,8 +53,8 @@ def _noise_words(spread: float, *, paired: bool) -> Iterator[str]:
         return
     advice = "raise --budget" if paired else "compare revisions side by side with `bench-guard ab`"
     yield (
-        f"very noisy host: its speed varied by {spread * 100:.0f} % (CV), so verdicts take longer and more of "
-        f"them may stay undecided; stop other work, or {advice}"
+        f"very noisy host: its speed varied by {spread * 100:.0f} % (CV), so verdicts take longer and more "
+        f"of them may stay undecided; stop other work, or {advice}"
     )
 
 
