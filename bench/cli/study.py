@@ -24,8 +24,9 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _MODE = click.option(
     "--mode",
     type=click.Choice([*(mode.value for mode in Mode), "both"]),
+    metavar="MODE",
     default="both",
-    help="stored: as check compares; paired: as ab does. Default: both.",
+    help="stored (as check compares), paired (as ab does) or both, the default.",
 )
 _SHARED = (
     options.PATHS,
