@@ -11,6 +11,7 @@ from strataregula.errors import UsageError, visible
 __all__ = ["command"]
 
 _FORMATS = ("json", "ndjson", "yaml", "python")
+_NESTING = ("json", "yaml")
 
 
 @click.command(
@@ -52,12 +53,16 @@ def command(
 
     Several files (or folders, or quoted globs) are layers, the base first: later ones win.
     """
+    from strataregula.core.nesting import NestedSections  # noqa: PLC0415  -- keeps --help light
     from strataregula.emit import write  # noqa: PLC0415  -- the encoders cost 20 ms that --help need not pay
 
     if out is not None and any(same_file(out, file) for file in files):
         raise UsageError(f"--out {visible(out)} is one of the sources and would be overwritten")
     if nested and stream:
         raise UsageError("--nested needs all keys of a section at once: leave out --stream")
+    if nested and format_name not in _NESTING:
+        raise UsageError(f"{format_name} is not written nested; choose one of {', '.join(_NESTING)}")
     compiled = compiled_sources(files, lazy=stream)
-    write_output(out, lambda file: write(compiled, file, format_name, section, nested=nested))
+    source = NestedSections(compiled.sections) if nested else compiled
+    write_output(out, lambda file: write(source, file, format_name, section))
     return 0

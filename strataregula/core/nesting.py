@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from strataregula.core.segments import format_key, parse_key
-from strataregula.emit.values import Sections
 from strataregula.errors import EmitError, visible
 
-__all__ = ["nested_sections"]
+__all__ = ["NestedSections"]
 
 
-def nested_sections(sections: Sections) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield every section nested; raise `EmitError` where one key goes on inside the value of another."""
-    for name, entries in sections:
-        yield name, _nested(name, entries)
+class NestedSections:
+    """The sections of a configuration, to be written nested."""
+
+    def __init__(self, sections: Mapping[str, Mapping[str, Any]]) -> None:
+        self.sections = sections
+
+    def section(self, name: str) -> Mapping[str, Any]:
+        """Return one section nested; raise `EmitError` where one key goes on inside the value of another."""
+        return _nested(name, self.sections[name])
 
 
 class _Level(dict[str, Any]):
