@@ -28,3 +28,5 @@ class FailureKind(StrEnum):
     RAISED = "raised"
     NO_SAMPLES = "no samples"
     IMPORT = "import"
+    FOREIGN = "subject from elsewhere"
+    """The subject was imported from another place than the one it is bound to."""

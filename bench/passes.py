@@ -125,9 +125,9 @@ def tell_failure(progress: Progress, failure: ProcessFailure) -> None:
 
     An exception names itself and its line; its whole traceback is kept in the run file.
     """
-    kind = "" if failure.kind is FailureKind.IMPORT else f"{failure.kind}: "
+    kind = "" if failure.kind in {FailureKind.IMPORT, FailureKind.FOREIGN} else f"{failure.kind}: "
     progress.say(f"{failure.benchmark}: {kind}{failure.message}")
-    if failure.kind not in {FailureKind.RAISED, FailureKind.IMPORT}:
+    if failure.kind not in {FailureKind.RAISED, FailureKind.IMPORT, FailureKind.FOREIGN}:
         for line in failure.output.splitlines()[-_SHOWN_OUTPUT:]:
             progress.say(f"  | {line}")
 

@@ -21,6 +21,7 @@ from bench.model import (
     Comparison,
     Decision,
     Estimate,
+    FailureKind,
     MetricRecord,
     ProcessFailure,
     ProcessRun,
@@ -98,6 +99,13 @@ def _prove_subject(measured: Sequence[ProcessRun], subjects: Sequence[str]) -> N
         )
 
 
+def _refuse_foreign(collection: Collection, side: str) -> None:
+    """A base without the benchmark makes it new; a base that runs other code than its own must not."""
+    for problem in collection.problems:
+        if problem.kind is FailureKind.FOREIGN:
+            raise SubjectError(f"on the {side}, {problem.benchmark}: {problem.message}")
+
+
 class _Study:
     """One run of ``ab``: what both sides hold, and the sessions that measure them."""
 
@@ -111,6 +119,8 @@ class _Study:
             for executor in (revisions.pairs, revisions.head, revisions.base)
         )
         there = revisions.base.collect(revisions.base_suites)
+        _refuse_foreign(there, "base")
+        _refuse_foreign(collection, "head")
         for name, file in there.subject_files:
             ports.progress.say(f"against {name} from {file}")
         self._there = {spec.id: spec for spec in there.specs}
@@ -150,12 +160,12 @@ class _Study:
     def _failure(self, spec: BenchmarkSpec) -> ProcessFailure | None:
         """What went wrong on the head; a base that fails only makes the benchmark new."""
         failures = (session.failures.get(spec.id) for session in (self.pairs, self.head))
-        return next((failure for failure in failures if failure and failure.side != "base"), None)
+        return next((failure for failure in failures if failure and not _only_the_base_fails(failure)), None)
 
     def _reason(self, spec: BenchmarkSpec) -> str | None:
         """Why the base is no partner for this benchmark; None when it is one."""
         failure = self.pairs.failures.get(spec.id)
-        if failure is not None and failure.side == "base":
+        if failure is not None and _only_the_base_fails(failure):
             return f"fails {failure.message}"
         partner = self._there.get(spec.id)
         if partner is None:
@@ -229,6 +239,10 @@ class _Study:
             if spec.id not in here and spec.path not in broken and chosen(spec.id):
                 metric = self.settings.metrics[0] if self.settings.metrics else "time"
                 yield Comparison(spec.id, metric, "", Verdict.MISSING, note=_ONLY_BASE, path=spec.path)
+
+
+def _only_the_base_fails(failure: ProcessFailure) -> bool:
+    return failure.side == "base" and failure.kind is not FailureKind.FOREIGN
 
 
 def _entry(spec: BenchmarkSpec, metric: str, record: MetricRecord) -> BaselineEntry:

@@ -100,9 +100,9 @@ def command(
 @contextmanager
 def _opened(settings: Settings, ports: Ports, asked: _Asked) -> Iterator[tuple[Settings, Revisions]]:
     """Check both revisions out and bind either side to its own."""
-    _check_subject(settings, asked)
     base = gitref.resolve(settings.root, asked.base)
     head = gitref.resolve(settings.root, asked.head) if asked.head else gitref.working_tree(settings.root)
+    _check_subject(settings, asked)
     with open_worktrees(settings.root, base, head, ports.progress.say) as trees:
         roots = {
             "base": settings.root if asked.suite_from is None else trees.base,

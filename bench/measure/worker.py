@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from bench.authoring import ATTRIBUTE, Declaration
-from bench.errors import BenchGuardError
+from bench.errors import BenchGuardError, SubjectError
 from bench.measure.link import Link, PartnerLost
 from bench.measure.loading import load_suite
 from bench.measure.target import Target, make_target
@@ -91,7 +91,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         partner = isinstance(failure.__cause__, PartnerLost)
         return {"error": {"kind": failure.kind.value, "message": str(failure), "partner": partner}}
     except BenchGuardError as error:
-        return {"error": {"kind": FailureKind.IMPORT.value, "message": str(error)}}
+        kind = FailureKind.FOREIGN if isinstance(error, SubjectError) else FailureKind.IMPORT
+        return {"error": {"kind": kind.value, "message": str(error)}}
 
 
 def _serve(request: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from bench.report.tables import CHANGE
 
 NO_BASE = "none"
 """Kind of the base side of a run that compares with nothing."""
+GIT = "git"
+"""Kind of a side that is a revision."""
 
 _BUDGET = "budget:"
 _SHOWN_METRIC = "rss"
@@ -189,9 +191,28 @@ def next_steps(report: Report) -> tuple[str, ...]:
     A run that was compared with nothing has nothing to accept or record; only its failures are looked into.
     """
     rows = report.comparisons
+    if report.base.kind == GIT:
+        return tuple(_steps_between_revisions(report))
     if report.base.kind == NO_BASE:
         rows = tuple(row for row in rows if row.verdict in {Verdict.FAILED, Verdict.REGRESSED})
     return tuple(_steps(rows))
+
+
+def _steps_between_revisions(report: Report) -> Iterator[str]:
+    """Commits, not names: they still mean the same when somebody types the line tomorrow."""
+    rows = report.comparisons
+    command = f"ab --base {_short(report.base)}"
+    command += f" --head {_short(report.head)}" if report.head.kind == GIT else ""
+    if worse := [row for row in rows if row.verdict is Verdict.REGRESSED and row.gates]:
+        yield _step("look again", f"{command}{_selection(worse, rows)}")
+    if failed := [row for row in rows if row.verdict is Verdict.FAILED]:
+        yield _step("see it alone", f"run{_selection(failed)}")
+    if suspects := [row for row in rows if row.verdict is Verdict.UNDECIDED and row.suspect and row.gates]:
+        yield _step("measure longer", f"{command}{_selection(suspects, rows)} --budget 300")
+
+
+def _short(side: Side) -> str:
+    return (side.commit or "")[:12]
 
 
 def _steps(rows: Sequence[Comparison]) -> Iterator[str]:

@@ -1,7 +1,18 @@
+from dataclasses import replace
+
 import pytest
 
 from bench.model import Host, RunVerdict, Side, Verdict
-from bench.report.summary import case_name, headline, host_text, next_steps, notes, ordered, side_text
+from bench.report.summary import (
+    GIT,
+    case_name,
+    headline,
+    host_text,
+    next_steps,
+    notes,
+    ordered,
+    side_text,
+)
 
 
 def test_rows_come_by_importance(every_kind):
@@ -225,3 +236,32 @@ def test_accepting_all_that_was_compared_says_that_it_is_meant(report, row):
     assert any("baseline accept -k 'a or b' --all --reason 'WHY'" in step for step in next_steps(both))
     many = report(*(row(f"x::f{i}", Verdict.REGRESSED, 0.3) for i in range(5)))
     assert any("bench-guard baseline update --reason 'WHY'" in step for step in next_steps(many))
+
+
+class TestBetweenRevisions:
+    @pytest.fixture
+    def compared(self, report):
+        def make(*rows, head=GIT):
+            base = Side(GIT, "main...", "a" * 40)
+            return replace(report(*rows), base=base, head=Side(head, "v2", "b" * 40))
+
+        return make
+
+    def test_what_to_type_next_names_commits_and_no_baseline(self, compared, row):
+        steps = next_steps(compared(row("a.py::slow", Verdict.REGRESSED), row("a.py::fine", Verdict.OK)))
+
+        assert [step.partition("bench-guard ")[2] for step in steps] == [
+            f"ab --base {'a' * 12} --head {'b' * 12} -k slow"
+        ]
+
+    def test_a_working_tree_is_no_revision_to_name(self, compared, row):
+        (step,) = next_steps(compared(row("a.py::slow", Verdict.REGRESSED), head="working tree"))
+
+        assert step.endswith(f"ab --base {'a' * 12}")
+
+    def test_suspects_are_measured_longer_and_failures_alone(self, compared, row):
+        suspect = replace(row("a.py::slow", Verdict.UNDECIDED), suspect=True)
+        steps = next_steps(compared(suspect, row("a.py::broken", Verdict.FAILED)))
+
+        assert any("--budget 300" in step for step in steps)
+        assert any("run -k broken" in step for step in steps)

@@ -1,0 +1,289 @@
+"""`bench-guard ab` on real repositories: which code either side runs, and what it says when it cannot.
+
+Memory is what these compare: it needs no statistics, and the wrong code would show at once.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bench.cli.main import main
+
+pytestmark = pytest.mark.integration
+
+SUITE = """
+from bench import benchmark
+import shop
+
+@benchmark
+def work(): return shop.work()
+"""
+SHOP = "def work(): return bytearray({size})\n"
+PROJECT = '[project]\nname = "shop"\nversion = "1"\n'
+IDENTITY = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+
+
+class Project:
+    """A repository whose revisions allocate differently much."""
+
+    def __init__(self, root, layout=""):
+        self.root = root
+        self.module = root / layout / "shop.py" if layout else root / "shop.py"
+        self.write("pyproject.toml", PROJECT)
+        self.write("benchmarks/bench_shop.py", SUITE)
+        self.write(".gitignore", "reports/\n__pycache__/\n")
+        self.git("init", "-q", "-b", "main")
+
+    def write(self, name, text):
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def allocates(self, size):
+        self.module.parent.mkdir(parents=True, exist_ok=True)
+        self.module.write_text(SHOP.format(size=size))
+        return self
+
+    def commit(self, tag):
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", tag, "--allow-empty")
+        self.git("tag", tag)
+        return self
+
+    def git(self, *arguments):
+        done = subprocess.run(
+            ["git", *IDENTITY, *arguments], cwd=self.root, check=True, capture_output=True, text=True
+        )
+        return done.stdout
+
+    def ab(self, *arguments, metric="peak"):
+        """(exit code, report as data or None)"""
+        file = self.root.parent / "report.json"
+        file.unlink(missing_ok=True)
+        code = main(["ab", "--metric", metric, "--json", str(file), "--no-progress", *arguments])
+        return code, json.loads(file.read_text()) if file.exists() else None
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.delenv("CI", raising=False)
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path
+
+
+@pytest.fixture(params=["", "src"], ids=["flat", "src"])
+def laid_out(request, world):
+    return Project(Path.cwd(), request.param)
+
+
+@pytest.fixture
+def project(world):
+    return Project(Path.cwd())
+
+
+def peak(report):
+    (row,) = [row for row in report["comparisons"] if row["metric"] == "peak"]
+    return row
+
+
+def test_either_side_runs_its_own_revision_in_both_layouts(laid_out):
+    laid_out.allocates(1_000_000).commit("v1").allocates(3_000_000).commit("v2")
+
+    code, report = laid_out.ab("--base", "v1")
+
+    assert code == 1
+    assert peak(report)["verdict"] == "regressed"
+    assert peak(report)["base"] == pytest.approx(1_000_000, rel=0.01)
+    assert peak(report)["head"] == pytest.approx(3_000_000, rel=0.01)
+
+
+def test_the_other_way_round_is_an_improvement(project):
+    project.allocates(1_000_000).commit("v1").allocates(3_000_000).commit("v2")
+
+    code, report = project.ab("--base", "v2", "--head", "v1")
+
+    assert (code, peak(report)["verdict"]) == (0, "improved")
+    assert (report["base"]["kind"], report["head"]["kind"]) == ("git", "git")
+
+
+def test_a_change_that_is_not_committed_is_what_is_measured(project):
+    project.allocates(1_000_000).commit("v1").allocates(3_000_000)
+
+    code, report = project.ab("--base", "HEAD")
+
+    assert (code, peak(report)["verdict"]) == (1, "regressed")
+    assert report["head"]["kind"] == "working tree"
+    assert report["head"]["commit"].endswith("-dirty")
+    assert project.git("status", "--porcelain") == " M shop.py\n"
+
+
+def test_equal_revisions_are_compared_and_said(project):
+    project.allocates(1_000_000).commit("v1")
+
+    code, report = project.ab("--base", "v1")
+
+    assert (code, peak(report)["verdict"]) == (0, "ok")
+    assert any("same code" in notice for notice in report["host"]["notices"])
+
+
+def test_a_branch_is_compared_with_where_it_left_main(project):
+    project.allocates(1_000_000).commit("start")
+    project.git("checkout", "-q", "-b", "topic")
+    project.allocates(1_000_000).commit("on-topic")
+    project.git("checkout", "-q", "main")
+    project.allocates(9_000_000).commit("on-main")
+    project.git("checkout", "-q", "topic")
+
+    code, report = project.ab("--base", "main...")
+
+    assert (code, peak(report)["verdict"]) == (0, "ok")
+    assert report["base"]["commit"] == project.git("rev-parse", "start").strip()
+
+
+def test_time_is_measured_by_pairs(project):
+    project.write("shop.py", "def work(): return sum(range(2_000))\n")
+    project.commit("v1")
+    project.write("shop.py", "def work(): return sum(range(6_000))\n")
+
+    code, report = project.ab("--base", "v1", metric="time")
+
+    (row,) = report["comparisons"]
+    assert (code, row["verdict"]) == (1, "regressed")
+    assert row["change"] > 1.0
+    assert row["processes"][0] == row["processes"][1] >= 10
+
+
+class TestWhoseSuite:
+    @pytest.fixture
+    def changed(self, project):
+        project.allocates(1_000_000).commit("v1")
+        project.write("benchmarks/bench_shop.py", SUITE + "\n@benchmark\ndef more(): return shop.work()\n")
+        return project.commit("v2")
+
+    def verdicts(self, report):
+        return {row["benchmark"].rpartition("::")[2]: row["verdict"] for row in report["comparisons"]}
+
+    def test_the_working_trees_on_both_sides_by_default(self, changed):
+        _, report = changed.ab("--base", "v1")
+
+        assert self.verdicts(report) == {"work": "ok", "more": "ok"}
+
+    def test_each_its_own_makes_a_new_benchmark_new(self, changed):
+        _, report = changed.ab("--base", "v1", "--suite-from", "each")
+
+        assert self.verdicts(report) == {"work": "ok", "more": "new"}
+
+    def test_the_bases_on_both_sides(self, changed):
+        _, report = changed.ab("--base", "v1", "--suite-from", "base")
+
+        assert self.verdicts(report) == {"work": "ok"}
+
+    def test_one_that_went_is_missing(self, changed):
+        code, report = changed.ab("--base", "v2", "--head", "v1", "--suite-from", "each")
+
+        assert self.verdicts(report) == {"work": "ok", "more": "missing"}
+        assert code == 1
+
+
+def test_a_base_that_lacks_what_the_suite_imports_makes_it_new(project):
+    project.write("shop.py", "def other(): ...\n")
+    project.commit("v1").allocates(1_000_000)
+    project.write(
+        "benchmarks/bench_more.py", "from bench import benchmark\nfrom shop import work\nbenchmark(work)\n"
+    )
+    project.write(
+        "benchmarks/bench_fine.py", SUITE.replace("shop.work()", "bytearray(10)").replace("work", "fine")
+    )
+
+    code, report = project.ab("--base", "v1")
+
+    verdicts = {row["benchmark"].rpartition("::")[2]: row["verdict"] for row in report["comparisons"]}
+    assert verdicts["fine"] == "ok"
+    assert verdicts["work"] == "new"
+    assert code == 0
+
+
+class TestWhatCannotBeCompared:
+    def error(self, project, capsys, *arguments):
+        code = project.ab(*arguments)[0]
+        return code, capsys.readouterr().err
+
+    def test_an_unknown_revision(self, project, capsys):
+        project.allocates(1).commit("v1")
+
+        code, text = self.error(project, capsys, "--base", "v2")
+
+        assert code == 2
+        assert "v2" in text
+        assert "Traceback" not in text
+
+    @pytest.mark.usefixtures("world")
+    def test_outside_of_a_repository(self, capsys):
+        (Path.cwd() / "bench_x.py").write_text("")
+
+        assert main(["ab", "--base", "main"]) == 2
+        assert "git" in capsys.readouterr().err
+
+    def test_a_subject_that_nobody_knows(self, project, capsys):
+        project.write("pyproject.toml", "")
+        project.write("one/__init__.py", "")
+        project.write("two/__init__.py", "")
+        project.commit("v1")
+
+        code, text = self.error(project, capsys, "--base", "v1")
+
+        assert code == 2
+        assert "[tool.bench-guard] subject" in text
+
+    def test_a_subject_that_the_base_does_not_hold(self, project, capsys):
+        project.write("other.py", "")
+        project.commit("v1").allocates(1).commit("v2")
+
+        code, text = self.error(project, capsys, "--base", "v1")
+
+        assert code == 2
+        assert "'shop'" in text
+
+    def test_a_subject_that_comes_from_another_place(self, project, world, capsys):
+        (world / "elsewhere").mkdir()
+        (world / "elsewhere" / "shop_core.py").write_text("def work(): ...\n")
+        project.write(
+            "shop/__init__.py",
+            f"__path__.append({str(world / 'elsewhere')!r})\nfrom shop import shop_core\nwork = shop_core.work\n",
+        )
+        project.commit("v1")
+
+        code, text = self.error(project, capsys, "--base", "v1")
+
+        assert code == 4
+        assert "elsewhere" in text
+
+    def test_a_subject_that_no_suite_imports(self, project, capsys):
+        project.allocates(1).write(
+            "benchmarks/bench_shop.py", SUITE.replace("import shop", "").replace("shop.work()", "1")
+        )
+        project.commit("v1")
+
+        code, text = self.error(project, capsys, "--base", "v1")
+
+        assert code == 4
+        assert "both sides ran the same code" in text
+
+    def test_one_installed_copy_is_not_two(self, project, capsys):
+        project.allocates(1).commit("v1")
+
+        code, text = self.error(project, capsys, "--base", "v1", "--installed")
+
+        assert code == 2
+        assert "--isolated" in text
+
+    def test_extras_need_an_environment(self, project, capsys):
+        project.allocates(1).commit("v1")
+
+        assert self.error(project, capsys, "--base", "v1", "--extra", "fast")[0] == 2
