@@ -333,6 +333,7 @@ class _Binding:
         }
         template = _Assembly(self, columns, factors).template(wanted)
         _check_mixtures(template)
+        _check_divisions(template)
         return template
 
 
@@ -373,6 +374,20 @@ def _check_mixtures(template: Template) -> None:
             what = "mixes captures that belong together" if plain else "mixes a glob with captures"
             message = f"a segment {what}: {size:,} values, at most {limit:,} are allowed"
             raise BindError("limit", message, "give each of them a segment of its own")
+
+
+def _check_divisions(template: Template) -> None:
+    """Refuse captures that belong together where a key could be divided in more than one way."""
+    deep = [at for at, field in enumerate(template.fields) if not field]
+    if len(deep) < 2:
+        return
+    used = [{piece.factor for piece in field if isinstance(piece, Slot)} for field in template.fields]
+    for at in range(deep[0] + 1, deep[-1]):
+        for number in used[at]:
+            if sum(number in others for others in used) > 1:
+                name = next(filter(None, template.factors[number].names), "a choice")
+                message = f"{name!r} is repeated between ** where a key can be divided in more than one way"
+                raise BindError("pattern-syntax", message, "leave out one **, or use different captures")
 
 
 def _glob(segment: Segment) -> Glob:
