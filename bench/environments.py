@@ -108,7 +108,7 @@ def _build_once(folder: Path, tree: Path, extras: Sequence[str], say: Say) -> No
             return
         remove_tree(folder)
         started = time.monotonic()
-        say(f"building an environment in {folder}: pip install {tree}")
+        say(f"building an environment, once for this content, in {folder}: pip install {tree}")
         _build(folder, tree, extras, lock)
         marker.touch()
         say(f"built in {time.monotonic() - started:.0f} s; it is kept for the next run")

@@ -82,7 +82,7 @@ def test_the_project_is_installed_and_workers_can_run_there(tree, said, monkeypa
     monkeypatch.setenv("PYTHONPATH", str(tree))
     monkeypatch.setenv("PIP_USER", "1")
     found = environment_for(tree, said.append)
-    assert said[0].startswith("building an environment in ")
+    assert said[0].startswith("building an environment, once for this content, in ")
     assert said[1].startswith("built in ")
     assert (found.site_packages / "pk" / "__init__.py").read_text() == "VALUE = 1\n"
     home = str(environments.Path(environments.__file__).parents[1])
