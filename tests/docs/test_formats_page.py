@@ -13,9 +13,11 @@ from bench.clock import FakeClock
 from bench.executor import Collection, FakeExecutor
 from bench.model import BenchmarkSpec, Block, FailureKind, Method, ProcessFailure, ProcessRun
 from bench.progress import SilentProgress
-from bench.report import json_format
+from bench.report import json_format, studies
 from bench.settings import Settings
-from bench.store import baselines, runs
+from bench.store import baselines, calibrations, runs
+from bench.studies.calibration import calibrate
+from bench.studies.selftest import self_test
 
 PAGE = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
 HOST = machine.SystemMachine(environ={}).environment("1")
@@ -119,6 +121,63 @@ def written(tmp_path_factory):
     }
 
 
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory):
+    """Calibration file, its report and a self-test, written by the real writers over a fake executor."""
+    root = tmp_path_factory.mktemp("studied")
+    (root / "bench_x.py").write_text("")
+    settings = Settings(root=root, suites=("bench_x.py",), baseline=root / "baselines", reports=root / "runs")
+
+    def slowed(spec, task):
+        run = answer(spec, task)
+        if isinstance(run, ProcessFailure):
+            return run
+        factor = 1.0 if spec.function == "gone" else 1 + task.slowdown  # a slowdown that nobody sees
+        return replace(run, blocks=tuple(Block(b.subject * factor, b.reference) for b in run.blocks))
+
+    def pair(spec, task):
+        run = slowed(spec, task)
+        if isinstance(run, ProcessFailure):
+            return run
+        return replace(run, paired=True, blocks=tuple(Block(b.subject, 1e-4) for b in run.blocks))
+
+    problem = ProcessFailure("bench_y.py", "collect", 0, FailureKind.IMPORT, "no module")
+    answer.broken = False
+    ports = guard.Ports(
+        FakeExecutor(SPECS, slowed, [problem]), baselines.MemoryBaselineStore(), runs.MemoryRunLog(),
+        FakeClock(), SilentProgress(), HOST, "c0ffee", ("busy host: load 9",),
+        FakeExecutor(SPECS, pair), calibrations.FileCalibrationStore(settings.baseline),
+    )  # fmt: skip
+    report = calibrate(replace(settings, tolerance=0.01), ports, processes=6)
+    return {
+        "report": json.loads(studies.calibration_json(report)),
+        "self-test": json.loads(studies.self_test_json(self_test(settings, ports))),
+        "file": json.loads(ports.calibrations.path.read_bytes()),
+    }
+
+
+def test_the_calibration(studied):
+    assert_documented("Calibration", studied["file"])
+
+
+@pytest.mark.parametrize(
+    ("heading", "name"),
+    [("Calibration report", studies.CALIBRATION_FORMAT), ("Self-test", studies.SELF_TEST_FORMAT)],
+)
+def test_names_and_versions_of_the_studies(heading, name):
+    section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    assert f"`{name}`, version {studies.VERSION}" in section
+
+
+def test_the_calibration_report(studied):
+    assert studied["report"]["settings"]
+    assert_documented("Calibration report", studied["report"])
+
+
+def test_the_self_test(studied):
+    assert_documented("Self-test", studied["self-test"])
+
+
 def test_the_report(written):
     assert {row["verdict"] for row in written["report"]["comparisons"]} >= {"ok", "failed", "missing"}
     assert_documented("Report", written["report"])
@@ -158,7 +217,8 @@ def test_every_key_of_an_environment():
 
 
 @pytest.mark.parametrize(
-    ("heading", "module"), [("Report", json_format), ("Baseline", baselines), ("Run file", runs)]
+    ("heading", "module"),
+    [("Report", json_format), ("Baseline", baselines), ("Run file", runs), ("Calibration", calibrations)],
 )
 def test_names_and_versions(heading, module):
     section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
