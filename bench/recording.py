@@ -130,8 +130,7 @@ def refuse_acceptance(
             f"the selection takes in all {_counted(len(selected))}",
             hint="narrow -k down to what changed, or add --all if you mean everything",
         )
-    hashes = {name: entry.source_hash for name, entry in stored.items()}
-    unknown = [spec.id for spec in collection.specs if hashes.get(spec.id) != spec.source_hash]
+    unknown = [spec.id for spec in collection.specs if not _holds(stored.get(spec.id), spec, settings)]
     if unknown:
         raise ConfigurationError(
             f"the baseline of {here.machine} does not hold {_listed(unknown)} as written now: "
@@ -142,6 +141,13 @@ def refuse_acceptance(
 
 def _counted(count: int) -> str:
     return f"{count} benchmark{'' if count == 1 else 's'}"
+
+
+def _holds(entry: BaselineEntry | None, spec: BenchmarkSpec, settings: Settings) -> bool:
+    """Whether the entry is of this source and has one of the gating metrics at least."""
+    if entry is None or entry.source_hash != spec.source_hash:
+        return False
+    return any(metric in entry.metrics for metric in settings.metrics)
 
 
 def acceptances(

@@ -178,6 +178,14 @@ def test_what_the_baseline_does_not_hold_cannot_be_accepted(world, change):
     assert "baseline update" in caught.value.hint
 
 
+def test_a_metric_that_the_baseline_does_not_hold_is_added_and_not_accepted(world):
+    with pytest.raises(ConfigurationError, match="does not hold bench_x.py::beta"):
+        world.accept(expression="beta", metrics=("p95",))
+    world.accept(expression="beta", metrics=("p95", "peak"))
+    assert [each.metric for each in world.stored().accepted] == ["peak"]
+    assert "p95" in world.entry("beta").metrics
+
+
 # --- what never becomes a baseline --------------------------------------------------------------------------
 
 
