@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from bench.cli.options import MeasuringOptions, measuring
 from bench.cli.output import EXIT_CODES
 from bench.cli.session import execute
 from bench.discovery import find_suites
-from bench.environments import environment_for
+from bench.environments import IsolatedEnvironment, environment_for, package_differences
 from bench.errors import BenchGuardError, ConfigurationError, DiscoveryError, SubjectError
 from bench.executor import IsolatedExecutor
 from bench.gitref import Revision
@@ -25,7 +26,9 @@ from bench.pairs import PairedExecutor
 from bench.revisions import Revisions, compare_revisions
 from bench.settings import Settings
 from bench.subject import locate
-from bench.worktrees import open_worktrees
+from bench.worktrees import Worktrees, open_worktrees
+
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,9 @@ Examples:
 @click.option("--head", "head", metavar="REF", help="Revision to judge. Default: the working tree.")
 @click.option(
     "--suite-from",
+    metavar="SIDE",
     type=click.Choice(["base", "head", "each"]),
-    help="Whose suites run. Default: those of the working tree, on both sides.",
+    help="Whose suites run: base, head or each its own. Default: the working tree's, on both sides.",
 )
 @click.option(
     "--isolated",
@@ -110,9 +114,10 @@ def _opened(settings: Settings, ports: Ports, asked: _Asked) -> Iterator[tuple[S
         }
         if asked.suite_from in {"base", "head"}:
             roots = dict.fromkeys(roots, roots[asked.suite_from])
+        homes, notices = _homes(settings, ports, asked, trees)
         sides = {
-            "base": _side(settings, ports, asked, trees.base, roots["base"]),
-            "head": _side(settings, ports, asked, trees.head, roots["head"]),
+            name: replace(_real(ports), root=root, watch=(), roots=home.roots, python=home.python)
+            for (name, root), home in zip(roots.items(), homes, strict=True)
         }
         yield (
             replace(settings, root=roots["head"]),
@@ -125,6 +130,7 @@ def _opened(settings: Settings, ports: Ports, asked: _Asked) -> Iterator[tuple[S
                 base_suites=_suites(settings, roots["base"]),
                 subjects=settings.subject,
                 same_code=base.commit == head.commit and not head.dirty,
+                notices=notices,
             ),
         )
 
@@ -142,26 +148,53 @@ def _check_subject(settings: Settings, asked: _Asked) -> None:
         )
 
 
-def _side(settings: Settings, ports: Ports, asked: _Asked, tree: Path, suite_root: Path) -> IsolatedExecutor:
-    """Workers that import the subject from this tree, or from the environment that it was installed into."""
+@dataclass(frozen=True, slots=True)
+class _Home:
+    """Where one side's workers find the subject, and the interpreter that they are."""
+
+    roots: Mapping[str, str]
+    python: str = sys.executable
+
+
+def _real(ports: Ports) -> IsolatedExecutor:
     if not isinstance(ports.executor, IsolatedExecutor):
         raise BenchGuardError("ab needs real worker processes")
+    return ports.executor
+
+
+def _homes(
+    settings: Settings, ports: Ports, asked: _Asked, trees: Worktrees
+) -> tuple[tuple[_Home, _Home], tuple[str, ...]]:
+    """Either side's tree, or the environment that it was installed into; and what differs besides."""
     if not asked.isolated:
-        return replace(ports.executor, root=suite_root, roots=_bound(settings.subject, tree), watch=())
-    environment = environment_for(tree, ports.progress.say, extras=asked.extras)
-    place = environment.site_packages
-    for name in settings.subject:
-        if not any((place / found).exists() for found in (name, f"{name}.py")):
-            raise SubjectError(
-                f"installing {tree} brought no {name!r} into its environment",
-                hint="is [tool.bench-guard] subject the import name of what pyproject.toml installs?",
-            )
-    roots = dict.fromkeys(settings.subject, str(place))
-    return replace(ports.executor, root=suite_root, roots=roots, watch=(), python=str(environment.python))
+        in_base, in_head = (_bound(settings.subject, tree) for tree in (trees.base, trees.head))
+        return (_Home(in_base), _Home(in_head)), ()
+    base, head = (
+        environment_for(tree, ports.progress.say, cache=trees.cache, extras=asked.extras)
+        for tree in (trees.base, trees.head)
+    )
+    differences = package_differences(base, head)
+    more = f" and {len(differences) - _NAMED} more" if len(differences) > _NAMED else ""
+    notice = (
+        f"the environments differ in {', '.join(differences[:_NAMED])}{more}: a change may come from there"
+    )
+    homes = (_installed(settings.subject, base), _installed(settings.subject, head))
+    return homes, (notice,) if differences else ()
 
 
 def _bound(subjects: Sequence[str], tree: Path) -> Mapping[str, str]:
     return {name: str(locate(name, tree)) for name in subjects}
+
+
+def _installed(subjects: Sequence[str], environment: IsolatedEnvironment) -> _Home:
+    place = environment.site_packages
+    for name in subjects:
+        if not (place / name).is_dir() and not any(place.glob(f"{name}.*")):
+            raise SubjectError(
+                f"the revision's installation brought no {name!r} into {place}",
+                hint="is [tool.bench-guard] subject the import name of what pyproject.toml installs?",
+            )
+    return _Home(dict.fromkeys(subjects, str(place)), str(environment.python))
 
 
 def _suites(settings: Settings, root: Path) -> tuple[Path, ...]:

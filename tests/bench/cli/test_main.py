@@ -39,7 +39,8 @@ def test_every_command_explains_itself_with_an_example(capsys, command):
     ("arguments", "expected"),
     [
         (["nonsense"], "No such command 'nonsense'"),
-        (["ab", "--base", "main"], "the command 'ab' arrives in a later version"),
+        (["profile", "name"], "the command 'profile' arrives in a later version"),
+        (["ab"], "Missing option '--base'"),
         (["check", "--nonsense"], "No such option"),
         (["check", "--tolerance", "ten"], "not a valid float"),
         (["check", "--report", "html"], "the format 'html' arrives in a later version"),
