@@ -170,7 +170,7 @@ class SystemMachine:
         if not usable:
             yield (
                 f"no pinning: {platform.system() or 'this system'} does not let a process choose its CPU; "
-                "expect more noise than on Linux"
+                "expect more noise than on Linux; close other programs, or measure on a Linux runner"
             )
         elif len(usable) == 1:
             yield "only one CPU is usable: this program shares it with its workers; allow it a second one"

@@ -23,7 +23,7 @@ _COMMANDS = {
     "list": ("bench.cli.list", "List the benchmarks without running them."),
     "check": ("bench.cli.check", "Measure and compare with the stored baseline: the gate."),
     "ab": ("bench.cli.ab", "Measure two revisions against each other: needs no baseline."),
-    "baseline": ("bench.cli.baseline", "Record or show the stored baseline."),
+    "baseline": ("bench.cli.baseline", "Record, accept or show the stored baseline."),
     "calibrate": ("bench.cli.calibrate", "Find out what this machine can resolve, by A/A measurements."),
     "self-test": ("bench.cli.self_test", "Check that the gate catches a known slowdown on this machine."),
     "doctor": ("bench.cli.doctor", "Check the setup: settings, suites, subject, host, baseline."),

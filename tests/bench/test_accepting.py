@@ -179,7 +179,7 @@ def test_what_the_baseline_does_not_hold_cannot_be_accepted(world, change):
 
 
 def test_a_metric_that_the_baseline_does_not_hold_is_added_and_not_accepted(world):
-    with pytest.raises(ConfigurationError, match="does not hold bench_x.py::beta"):
+    with pytest.raises(ConfigurationError, match=r"does not hold bench_x\.py::beta"):
         world.accept(expression="beta", metrics=("p95",))
     world.accept(expression="beta", metrics=("p95", "peak"))
     assert [each.metric for each in world.stored().accepted] == ["peak"]
