@@ -67,8 +67,11 @@ class Session:
         """True when the seconds for sampling are used up."""
         return self.clock.monotonic() - self.started > self.budget_s
 
-    def measure(self, spec: BenchmarkSpec, metric: str, process: int) -> ProcessRun | None:
-        """One process, logged and counted; None when it failed, and then for the rest of the run."""
+    def measure(self, spec: BenchmarkSpec, metric: str, process: int, steps: int = 1) -> ProcessRun | None:
+        """One process, logged and counted; None when it failed, and then for the rest of the run.
+
+        ``steps`` of the progress are done with it: none by a repetition that nobody had planned.
+        """
         if spec.id in self.failures:
             return None
         method = self.methods.get(spec.id) if metric == "time" else None
@@ -76,7 +79,7 @@ class Session:
             spec, replace(self.task, metric=metric, process=process, method=method)
         )
         self.log.record(outcome)
-        self.progress.advance(spec.id)
+        self.progress.advance(spec.id, steps)
         if isinstance(outcome, ProcessFailure):
             self.failures[spec.id] = outcome
             tell_failure(self.progress, outcome)
@@ -96,7 +99,7 @@ class Session:
     def _measure_again(self, spec: BenchmarkSpec, metric: str, process: int) -> ProcessRun | None:
         """Repeat the process measured last and keep the reading that had more of the CPU."""
         first = self.runs[spec.id, metric].pop()
-        second = self.measure(spec, metric, process)
+        second = self.measure(spec, metric, process, steps=0)
         if second is not None and first.cpu_share > second.cpu_share:
             self.runs[spec.id, metric][-1] = first
             return first

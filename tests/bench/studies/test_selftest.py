@@ -5,6 +5,7 @@ import pytest
 from bench import guard
 from bench.errors import ConfigurationError
 from bench.model import FailureKind, ProcessFailure, Verdict
+from bench.studies import selftest
 from bench.studies.calibration import Mode
 from bench.studies.selftest import self_test
 
@@ -190,6 +191,37 @@ def test_undecided_unchanged_code_is_a_failure_only_where_it_fails_a_run(make_la
                 assert result.exit_code == int(strict)
                 assert bool(trial.fault) is strict
     assert seen == {False, True}
+
+
+def test_the_exit_code_of_a_whole_half_counts_too(make_lab, monkeypatch):
+    """Whatever a run may ever end with for reasons of its own: unchanged code has to end with 0."""
+    monkeypatch.setattr(
+        selftest,
+        "check",
+        lambda settings, ports: replace(guard.check(settings, ports), exit_code=3, messages=("no reason",)),
+    )
+    lab = make_lab("alpha")
+
+    result = self_test(lab.settings, lab.ports, modes=[Mode.STORED])
+
+    assert result.exit_code == 1
+    assert not any(trial.fault for trial in result.trials)
+    assert result.messages == (
+        "stored, unchanged: ended with exit 3, not 0: no reason",
+        "stored, slowed: ended with exit 3, not 1: no reason",
+    )
+
+
+def test_an_enormous_change_of_a_benchmark_too_noisy_to_gate_stops_ci(make_lab):
+    lab = make_lab("alpha", "beta")
+    lab.wide["beta"] = 0.2
+    recorded(lab)
+    lab.factor["beta"] = 20.0
+
+    result = self_test(lab.configured(ci=True), lab.ports, modes=[Mode.STORED])
+
+    assert result.exit_code == 1
+    assert "stayed undecided, which fails a run" in trials(result)["beta", "stored"].fault
 
 
 def test_a_benchmark_that_fails_is_named(lab):
