@@ -3,22 +3,25 @@
 ::
 
     python docs/rates/pack_records.py stored s1.jsonl s2.jsonl s3.jsonl
-    python docs/rates/pack_records.py paired pairs-1.jsonl pairs-2.jsonl --rounds 60
+    python docs/rates/pack_records.py paired pairs-1.jsonl pairs-2.jsonl --rounds 60 --hours 1
 
-Every file is one sitting, in order of time: a line per process (or pair) with ``name``, ``k`` (the round),
-``at`` (epoch seconds), ``method``, ``cpu_share`` and ``pairs`` (subject and reference, or head and base, in
-seconds). Two stretches of neighbouring rounds are kept of a sitting, one from its first half and one from its
-second. The table that is printed compares what the gate reads from the raw and from the packed readings.
+Every file is one sitting, or with ``--hours`` one sitting per so many hours, in order of time: a line per
+process (or pair) with ``name``, ``k`` (the round), ``at`` (epoch seconds), ``method``, ``cpu_share`` and
+``pairs`` (subject and reference, or head and base, in seconds). Two stretches of neighbouring rounds are kept
+of a sitting, one from its first half and one from its second. The printed table compares what the gate reads
+from the raw and from the packed readings.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import platform
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "quality"))
@@ -43,11 +46,13 @@ def main() -> None:
     parser.add_argument("mode", choices=list(STEPS))
     parser.add_argument("files", nargs="+", type=Path, help="one file a sitting, in order of time")
     parser.add_argument("--rounds", type=int, default=80, help="rounds kept of a sitting")
+    parser.add_argument("--hours", type=float, default=math.inf, help="a sitting ends after so many hours")
     given = parser.parse_args()
+    sittings = [sitting for file in given.files for sitting in split(list(read(file)), given.hours * 3600)]
     processes = [
-        process
-        for sitting, file in enumerate(given.files)
-        for process in kept(list(read(file, sitting)), given.rounds)
+        replace(process, sitting=number)
+        for number, sitting in enumerate(sittings)
+        for process in kept(sitting, given.rounds, whole=given.mode == "stored")
     ]
     step = STEPS[given.mode]
     about = {"about": ABOUT[given.mode], "python": platform.python_version(), "machine": machine()}
@@ -62,8 +67,8 @@ def machine() -> str:
     return f"{platform.system()} {platform.machine()}, shared virtual machine with 2 CPUs"
 
 
-def read(file: Path, sitting: int) -> Iterator[recorded.Process]:
-    """The processes of one sitting; a line cut at the end (a recording under way) is left out."""
+def read(file: Path) -> Iterator[recorded.Process]:
+    """The processes of one file; a line cut at the end (a recording under way) is left out."""
     for line in file.read_text(encoding="utf-8").splitlines():
         try:
             row = json.loads(line)
@@ -72,21 +77,36 @@ def read(file: Path, sitting: int) -> Iterator[recorded.Process]:
         pairs = [(s, r) for s, r in row["pairs"] if s > 0 and r > 0]
         if pairs:
             share = row.get("cpu_share", 1.0)
-            yield recorded.Process(row["name"], sitting, row["k"], row["at"], row["method"], share, pairs)
+            yield recorded.Process(row["name"], 0, row["k"], row["at"], row["method"], share, pairs)
 
 
-def kept(processes: Sequence[recorded.Process], rounds: int) -> list[recorded.Process]:
-    """Two stretches of neighbouring rounds in which every workload was measured."""
-    names = {process.workload for process in processes}
-    by_round: dict[int, dict[str, recorded.Process]] = defaultdict(dict)
+def split(processes: Sequence[recorded.Process], seconds: float) -> list[list[recorded.Process]]:
+    """Sittings of that length from the first process on; where nothing was recorded there is none."""
+    start = processes[0].at
+    sittings: dict[int, list[recorded.Process]] = defaultdict(list)
     for process in processes:
-        by_round[process.round][process.workload] = process
-    whole = [by_round[number] for number in sorted(by_round) if set(by_round[number]) == names]
-    half, stretch = len(whole) // 2, min(rounds // 2, len(whole) // 2)
-    first = (half - stretch) // 2
-    second = half + (len(whole) - half - stretch) // 2
-    chosen = whole[first : first + stretch] + whole[second : second + stretch]
-    return [found[name] for name in sorted(names) for found in chosen]
+        sittings[int((process.at - start) // seconds)].append(process)
+    return [sittings[number] for number in sorted(sittings)]
+
+
+def kept(processes: Sequence[recorded.Process], rounds: int, *, whole: bool) -> list[recorded.Process]:
+    """Two stretches of neighbouring rounds; ``whole``: of those in which every workload was measured."""
+    names = sorted({process.workload for process in processes})
+    own = {name: {p.round: p for p in processes if p.workload == name} for name in names}
+    common = set.intersection(*(set(found) for found in own.values()))
+    return [
+        own[name][number]
+        for name in names
+        for number in stretches(sorted(common if whole else own[name]), rounds)
+    ]
+
+
+def stretches(numbers: Sequence[int], rounds: int) -> list[int]:
+    """Half of the rounds from the middle of the first half, half from the middle of the second."""
+    half = len(numbers) // 2
+    length = min(rounds // 2, half)
+    first, second = (half - length) // 2, half + (len(numbers) - half - length) // 2
+    return [*numbers[first : first + length], *numbers[second : second + length]]
 
 
 def compare(processes: Sequence[recorded.Process], mode: str) -> None:

@@ -59,9 +59,9 @@ RECORDED = (noise.RECORDED_STORED, noise.RECORDED_SHIFTED, noise.RECORDED_PAIRS)
 SYNTHETIC = (*noise.STORED_REGULAR, *noise.STORED_HOSTILE, *noise.PAIRED_REGULAR, *noise.PAIRED_HOSTILE)
 CURVES = {
     "stored: recorded, hours apart": noise.RECORDED_STORED,
-    "stored: white, 3 %": noise.STORED_REGULAR[1],
+    "stored: synthetic, white, 3 %": noise.STORED_REGULAR[1],
     "paired: recorded": noise.RECORDED_PAIRS,
-    "paired: white, 3 %": noise.PAIRED_REGULAR[2],
+    "paired: synthetic, white, 3 %": noise.PAIRED_REGULAR[2],
 }
 Row = dict[str, Any]
 
@@ -194,7 +194,7 @@ def upper(rows: Iterable[Row]) -> float:
 # --- the picture ----------------------------------------------------------------------------------
 
 INK, PAPER, GREY = "#222222", "#fbfbf8", "#8a8a8a"
-COLOURS = {"recorded": "#0060a8", "white": "#c04a00"}
+COLOURS = {"recorded": "#0060a8", "synthetic": "#c04a00"}
 
 
 def draw(curves: Mapping[str, Sequence[Sequence[float]]]) -> None:
@@ -227,7 +227,7 @@ def panel(axis: Any, title: str, curves: Mapping[str, Sequence[Sequence[float]]]
     axis.set_facecolor(PAPER)
     axis.set_title(title, color=INK, fontsize=10, loc="left")
     axis.axvline(10, color=GREY, linewidth=0.8, linestyle=(0, (2, 2)))
-    axis.text(9.7, 50, "tolerance", color=GREY, rotation=90, ha="right", va="center", fontsize=8)
+    axis.text(10.4, 6, "tolerance 10 %", color=GREY, fontsize=8)
     for name, points in curves.items():
         kind = name.split(": ", 1)[1]
         colour = COLOURS[kind.split(",")[0]]

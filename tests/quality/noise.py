@@ -81,13 +81,14 @@ def stored_one_sitting(rng, comparisons):
 
 
 def recorded_pairs(rng, comparisons):
-    """Pairs of one sitting that took turns; there is no base."""
+    """Pairs of one sitting of each workload, which took turns; there is no base."""
     workloads = recorded.load("paired")[1]
-    sitting, turns = rng.choice(_sittings(workloads)), [rng.random(), rng.random()]
-    return [
-        Deal(name, _heads(workloads[name][sitting], turns, lap))
-        for name, lap in _lineup(workloads, rng, comparisons)
-    ]
+    turns = [rng.random(), rng.random()]
+    deals = []
+    for name, lap in _lineup(workloads, rng, comparisons):
+        sitting = rng.choice(sorted(workloads[name]))
+        deals.append(Deal(name, _heads(workloads[name][sitting], turns, lap)))
+    return deals
 
 
 def _sittings(workloads) -> list[int]:

@@ -99,7 +99,7 @@ def test_two_stretches_of_a_sitting_are_kept_and_rounds_are_whole():
         for name in ("one", "two")
         if (name, number) != ("two", 25)
     ]
-    kept = pack_records.kept(sitting, 20)
+    kept = pack_records.kept(sitting, 20, whole=True)
     rounds = [process.round for process in kept if process.workload == "one"]
     assert rounds == [process.round for process in kept if process.workload == "two"]
     assert len(rounds) == 20
@@ -107,6 +107,19 @@ def test_two_stretches_of_a_sitting_are_kept_and_rounds_are_whole():
     gaps = [after - before for before, after in itertools.pairwise(rounds)]
     assert sorted(gaps)[-2:] == [2, max(gaps)]  # one left out, one between the stretches
     assert max(gaps) > 30
+
+
+def test_pairs_are_kept_workload_by_workload_and_sittings_end_by_the_clock():
+    recording = [
+        recorded.Process(name, 0, number, 1e9 + 60 * number, "blocks", 1.0, [(1.0, 1.0)])
+        for number in range(90)
+        for name in (("one", "two") if number % 2 else ("one",))
+    ]
+    first, second = pack_records.split(recording, 3600)
+    assert (first[-1].round, second[0].round) == (59, 60)
+    kept = pack_records.kept(first, 40, whole=False)
+    assert sum(process.workload == "one" for process in kept) == 40
+    assert [process.round for process in kept if process.workload == "two"] == list(range(1, 60, 2))
 
 
 @pytest.mark.parametrize(("name", "needed"), [("stored", 150), ("paired", 100)])
