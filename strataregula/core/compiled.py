@@ -19,7 +19,7 @@ from strataregula.core.values import FrozenDict
 from strataregula.diagnostics import closest
 from strataregula.errors import AmbiguousKey, MissingKey, PatternSyntaxError, UsageError
 from strataregula.files import write_atomically
-from strataregula.model import Diagnostic, Difference, Entry
+from strataregula.model import Diagnostic, Difference, Entry, Place
 
 __all__ = ["CompiledConfig"]
 
@@ -187,6 +187,10 @@ class CompiledConfig(FrozenDict):
                 value = self._sections[name][key]
                 return self._keys.rules(name).present(key, value, self._evaluator)
         return self._explain_absent(key, names)
+
+    def place_of(self, section: str, key: str) -> Place:
+        """Return where the rule stands that gives a key of a section its value."""
+        return self._keys.covering(section, key)[0][0].rule.place
 
     def _explain_absent(self, key: str, names: list[str]) -> Explanation:
         near = self._near(key)

@@ -16,10 +16,11 @@ from strataregula.core.layers import read_layers
 from strataregula.core.lazy_config import LazyConfig
 from strataregula.core.planner import MAX_KEYS, Plan, plan_rules
 from strataregula.core.resolver import MAX_KEYS_PER_RULE, Resolver
+from strataregula.core.schema import Schemas, check_values
 from strataregula.core.settings import Limits
 from strataregula.diagnostics import DiagnosticLog
 from strataregula.errors import UsageError
-from strataregula.model import Entry
+from strataregula.model import NO_PLACE, Entry
 
 __all__ = ["ConfigCompiler"]
 
@@ -82,10 +83,15 @@ class ConfigCompiler:
         context = Context(layers.merges, MappingProxyType(dict(env or {})), layers.domains)
         fingerprint = _fingerprint(documents, env or {}, strict=self._strict)
         if lazy:
+            _refuse_schemas(layers.schemas, log)
             config = LazyConfig(plan, resolver, context, fingerprint=fingerprint, log=log)
             log.raise_if_errors()
             return config
-        return _compiled(plan, resolver, context, fingerprint, log)
+        compiled = _compiled(plan, resolver, context, fingerprint, log)
+        if layers.schemas:
+            check_values(layers.schemas, compiled.sections, compiled.place_of, log)
+            log.raise_if_errors()
+        return compiled
 
     def _limits(self, *, lazy: bool) -> Limits:
         return Limits(
@@ -99,6 +105,12 @@ class ConfigCompiler:
         Problems are raised before the first entry, but for conflicts that only show with their key.
         """
         return self.compile(*sources, env=env, lazy=True).entries()
+
+
+def _refuse_schemas(schemas: Schemas, log: DiagnosticLog) -> None:
+    if schemas:
+        message = "a lazy compilation and a stream cannot check schema:"
+        log.report("unsupported", message, NO_PLACE, hint="compile without lazy or --stream to check it once")
 
 
 def _compiled(

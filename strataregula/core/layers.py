@@ -16,6 +16,7 @@ from strataregula.core.merging import STRATEGIES, MergePaths
 from strataregula.core.nodes import ListNode, MapEntry, MapNode, Node, ScalarNode, kind_of, plain, read_texts
 from strataregula.core.packs import PACKS
 from strataregula.core.pattern import is_name, parse_glob, parse_pattern
+from strataregula.core.schema import Schema, Schemas, read_schemas
 from strataregula.core.segments import Capture, Literal, Pattern
 from strataregula.core.settings import Limits, Settings, read_settings
 from strataregula.diagnostics import DiagnosticLog, did_you_mean, report_syntax
@@ -39,6 +40,7 @@ class Layers:
     shapes: tuple[Pattern, ...]
     limits: Limits
     merges: MergePaths
+    schemas: Schemas
 
 
 def read_layers(documents: Iterable[Document], log: DiagnosticLog, limits: Limits) -> Layers:
@@ -55,13 +57,19 @@ def read_layers(documents: Iterable[Document], log: DiagnosticLog, limits: Limit
     check_parents(domains, log)
     for shape, place in reader.shapes:
         check_shapes((shape,), domains, place, log)
+    for path, (_, place) in reader.settings.merges.items():
+        section = parse_pattern(path).segments[0].literal
+        if section is not None and section not in reader.sections:
+            hint = did_you_mean(section, reader.sections) or "begin with the name of a section: section.**"
+            log.report("no-effect", f"{path!r} merges nothing: no section {section!r}", place, hint=hint)
     return Layers(
         tuple(reader.rules),
         tuple(reader.sections),
         domains,
         tuple(shape for shape, _ in reader.shapes),
         reader.settings.limits,
-        MergePaths(reader.settings.merges),
+        MergePaths({path: strategy for path, (strategy, _) in reader.settings.merges.items()}),
+        Schemas(reader.schemas),
     )
 
 
@@ -89,6 +97,7 @@ class _LayerReader:
     def __init__(self, log: DiagnosticLog, limits: Limits) -> None:
         self.log = log
         self.settings = Settings(limits)
+        self.schemas: dict[str, tuple[Schema, Place]] = {}
         self.rules: list[Rule] = []
         self.sections: dict[str, None] = {}
         self.domains: dict[str, Domain] = {}
@@ -107,8 +116,7 @@ class _LayerReader:
             elif entry.key == "settings":
                 read_settings(entry.node, document.name, self.settings, self.log)
             elif entry.key == "schema":
-                message = "the reserved name 'schema' has no meaning in this version"
-                self.log.report("unsupported", message, place, hint="remove it, or rename the section")
+                read_schemas(entry.node, document.name, self.schemas, self.log)
             elif entry.key != "layers":
                 self.question(entry, place)
                 self.section(entry, document)

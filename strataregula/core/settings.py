@@ -33,11 +33,11 @@ class Limits:
 
 @dataclass(slots=True)
 class Settings:
-    """The settings of all documents read so far; ``merges`` is strategy by pattern of a path."""
+    """The settings of all documents read so far; ``merges`` is strategy and place by pattern of a path."""
 
     limits: Limits
     lenient: bool = False
-    merges: dict[str, str] = field(default_factory=dict)
+    merges: dict[str, tuple[str, Place]] = field(default_factory=dict)
 
 
 def read_settings(node: Node, file: str, settings: Settings, log: DiagnosticLog) -> None:
@@ -102,7 +102,7 @@ class _Reader:
                 self.report(f"unknown merge strategy {strategy!r}", entry.node, hint)
             elif self.is_path(entry):
                 self.settings.merges.pop(entry.key, None)
-                self.settings.merges[entry.key] = str(strategy)
+                self.settings.merges[entry.key] = str(strategy), Place(self.file, *entry.mark)
 
     def is_path(self, entry: MapEntry) -> bool:
         try:

@@ -354,7 +354,7 @@ def test_bad_long_forms(rule, code):
         ("user: {a: 1}", "questioned-name", 1, 1),
         ("layers: [a.yaml]", "unreadable", 1, 10),
         ("settings: {lenien: true}", "setting", 1, 12),
-        ("schema: {}", "unsupported", 1, 1),
+        ("schema: a.json", "schema-form", 1, 9),
         ("shapes: edge.{a}", "list-expected", 1, 9),
         ("shapes: [3]", "list-expected", 1, 10),
         ("shapes: ['[']", "pattern-syntax", 1, 11),

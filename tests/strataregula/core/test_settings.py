@@ -179,6 +179,11 @@ def test_bad_settings(text, words):
     assert words in message
 
 
+def test_a_path_of_no_section_is_an_error():
+    ((code, _, message),) = problems({"a.yaml": "settings: {merge: {ss.a: deep}}\ns: {a: 1}"})
+    assert (code, message) == ("no-effect", "'ss.a' merges nothing: no section 'ss'")
+
+
 def test_a_bad_path_is_a_syntax_error():
     assert codes("settings: {merge: {'s.{a': deep}}") == ["pattern-syntax"]
     assert codes("settings: {merge: {'{a}{a}': deep}}") == ["pattern-syntax"]
