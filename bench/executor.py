@@ -113,12 +113,22 @@ class IsolatedExecutor:
         }
 
     def start(
-        self, request: Mapping[str, Any], hash_seed: int, timeout_s: float, passed: Sequence[int] = ()
+        self,
+        request: Mapping[str, Any],
+        hash_seed: int,
+        timeout_s: float,
+        passed: Sequence[int] = (),
+        cpus: Sequence[int] = (),
     ) -> Worker:
-        """Start a worker of this side with a request; it inherits the descriptors ``passed``."""
+        """Start a worker of this side with a request; it inherits the descriptors ``passed``.
+
+        It begins on ``cpus``, on the one to measure on unless they are given.
+        """
+        own = () if self.cpu is None else (self.cpu,)
         bound = {"roots": dict(self.roots), "watch": list(self.watch)}
         whole = {**request, **bound, "alarm_s": timeout_s + ORPHAN_GRACE_S}
-        return start(Place(self.root, self.cpu, self.python, self.environ), whole, hash_seed, passed)
+        place = Place(self.root, cpus or own, self.python, self.environ)
+        return start(place, whole, hash_seed, passed)
 
     def _ask(self, request: dict[str, Any], hash_seed: int, timeout_s: float) -> Answer:
         return hear_out([self.start(request, hash_seed, timeout_s)], timeout_s)[0]

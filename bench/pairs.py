@@ -6,6 +6,7 @@ A pair is the unit of replication of a paired comparison, as a process is of a s
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -57,8 +58,8 @@ class PairedExecutor:
         try:
             for side, link, leads in ((self.base, ours, True), (self.head, theirs, False)):
                 own = self.base_specs.get(spec.id, spec) if leads else spec
-                request = {**side.request(own, task), "link": link.fileno(), "leads": leads}
-                workers.append(side.start(request, seed, timeout, [link.fileno()]))
+                request = {**side.request(own, task), "link": link.fileno(), "leads": leads, "cpu": side.cpu}
+                workers.append(side.start(request, seed, timeout, [link.fileno()], _anywhere(side.cpu)))
                 link.close()  # the worker holds it now; where a worker dies, its partner must hear of it
             base, head = hear_out(workers, timeout)
         except BaseException:
@@ -70,6 +71,13 @@ class PairedExecutor:
             ours.close()
             theirs.close()
         return base, head
+
+
+def _anywhere(cpu: int | None) -> tuple[int, ...]:
+    """The CPUs to import on: both sides at once. Only then do both move to the one that they measure on."""
+    if cpu is None or not hasattr(os, "sched_getaffinity"):
+        return ()
+    return tuple(sorted(os.sched_getaffinity(0) | {cpu}))
 
 
 def _failure(spec: BenchmarkSpec, task: Task, base: Answer, head: Answer) -> ProcessFailure | None:

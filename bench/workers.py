@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from bench.errors import MeasurementError
 
 _HOME = str(Path(__file__).resolve().parents[1])
 _BOOT = (
-    "import os, sys; len(sys.argv) > 2 and os.sched_setaffinity(0, {int(sys.argv[2])}); "
+    "import os, sys; len(sys.argv) > 2 and os.sched_setaffinity(0, map(int, sys.argv[2].split(','))); "
     f"sys.path.insert(0, {_HOME!r}); from bench.measure.worker import main; "
     f"sys.path.remove({_HOME!r}); main()"
 )
@@ -38,10 +38,13 @@ _FAREWELL_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a worker runs: its folder, its CPU, its interpreter, its environment variables (None: ours)."""
+    """Where a worker runs: its folder, its CPUs, its interpreter, its environment variables (None: ours).
+
+    No CPUs: wherever the system likes.
+    """
 
     folder: Path
-    cpu: int | None = None
+    cpus: Collection[int] = ()
     python: str = sys.executable
     environ: Mapping[str, str] | None = None
 
@@ -73,7 +76,7 @@ def start(place: Place, request: Mapping[str, Any], hash_seed: int, passed: Sequ
     """Start a worker and hand it its request; it inherits the descriptors ``passed``."""
     answer_end, write_end = os.pipe()
     inherited = os.environ if place.environ is None else place.environ
-    pinned = [str(place.cpu)] if place.cpu is not None and hasattr(os, "sched_setaffinity") else []
+    pinned = [",".join(map(str, place.cpus))] if place.cpus and hasattr(os, "sched_setaffinity") else []
     try:
         process = subprocess.Popen(
             [place.python, "-P", "-c", _BOOT, str(write_end), *pinned],

@@ -28,6 +28,7 @@ version = "1.0"
 suites = ["benchmarks"]
 subject = ["kinds"]
 metrics = ["time"]
+budget = 600
 """
 _IDENTITY = ("-c", "user.name=rates", "-c", "user.email=rates@example.org", "-c", "commit.gpgsign=false")
 
