@@ -11,7 +11,15 @@ from typing import Final
 from strataregula.errors import CompilationError, PatternSyntaxError
 from strataregula.model import Diagnostic, Place, Severity
 
-__all__ = ["LENIENT_CODES", "MAX_DIAGNOSTICS", "DiagnosticLog", "closest", "did_you_mean", "report_syntax"]
+__all__ = [
+    "CODES",
+    "LENIENT_CODES",
+    "MAX_DIAGNOSTICS",
+    "DiagnosticLog",
+    "closest",
+    "did_you_mean",
+    "report_syntax",
+]
 
 MAX_DIAGNOSTICS: Final = 200
 LENIENT_CODES: Final = frozenset(
@@ -30,6 +38,60 @@ LENIENT_CODES: Final = frozenset(
         "unresolved-reference",
     }
 )
+CODES: Final = (
+    "alias-cycle",
+    "alias-growth",
+    "ambiguous-shape",
+    "conflict",
+    "document-type",
+    "domain-name",
+    "domain-type",
+    "domain-values",
+    "duplicate-key",
+    "duplicate-value",
+    "empty-document",
+    "empty-domain",
+    "encoding",
+    "env-not-allowed",
+    "file-size",
+    "json-syntax",
+    "key-type",
+    "layer-cycle",
+    "layer-path",
+    "limit",
+    "list-expected",
+    "merge-key",
+    "merge-type",
+    "multi-document",
+    "nesting",
+    "no-effect",
+    "no-keys",
+    "pattern-syntax",
+    "questioned-name",
+    "reference-cycle",
+    "reference-syntax",
+    "reference-type",
+    "removal-value",
+    "rule-form",
+    "schema",
+    "schema-form",
+    "section-type",
+    "setting",
+    "shape-form",
+    "undefined-capture",
+    "undefined-domain",
+    "undefined-value",
+    "unknown-format",
+    "unknown-pack",
+    "unknown-tag",
+    "unreadable",
+    "unresolved-reference",
+    "unsupported",
+    "value-type",
+    "yaml-syntax",
+    "yaml-value",
+)
+"""Every code there is; `docs/diagnostics.md` tells about each."""
 _MAX_COMPARED: Final = 500
 _MAX_LENGTH: Final = 100
 

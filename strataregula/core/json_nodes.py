@@ -68,7 +68,8 @@ class _Scanner:
     def value(self, depth: int) -> Node:
         character = self.skip()
         if depth > MAX_DEPTH:
-            raise _JsonError("nesting", f"nested more than {MAX_DEPTH} levels deep", self.at)
+            hint = "give what is inside a key of its own"
+            raise _JsonError("nesting", f"nested more than {MAX_DEPTH} levels deep", self.at, hint)
         if character == "{":
             return self.mapping(depth)
         if character == "[":

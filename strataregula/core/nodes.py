@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from strataregula.core.values import MAX_DEPTH, FrozenDict, FrozenList, checked_scalar
 from strataregula.diagnostics import DiagnosticLog
@@ -27,6 +27,7 @@ Mark: TypeAlias = tuple[int, int]
 """Line and column, both counted from 1; ``(0, 0)`` when there is no text."""
 
 NO_MARK: Mark = (0, 0)
+_FLATTEN: Final = "give what is inside a key of its own"
 
 
 class ScalarNode(NamedTuple):
@@ -132,7 +133,9 @@ class _Mapped:
 
     def node(self, value: Any, path: tuple[str, ...], depth: int) -> Node | None:
         if depth > MAX_DEPTH:
-            self.fail("nesting", f"nested more than {MAX_DEPTH} levels deep, or contains itself", path[:3])
+            self.fail(
+                "nesting", f"nested more than {MAX_DEPTH} levels deep, or contains itself", path[:3], _FLATTEN
+            )
             return None
         if isinstance(value, Mapping):
             return self.mapping(value, path, depth)
@@ -142,7 +145,7 @@ class _Mapped:
         try:
             return ScalarNode(checked_scalar(value), NO_MARK, _written(value))
         except TypeError as error:
-            self.fail("value-type", str(error), path)
+            self.fail("value-type", str(error), path, "convert it before compiling")
             return None
 
     def mapping(self, value: Mapping[Any, Any], path: tuple[str, ...], depth: int) -> MapNode:

@@ -70,9 +70,14 @@ def _check_depth(text: str) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                raise _YamlError("nesting", f"nested more than {MAX_DEPTH} levels deep", _mark(event))
+                raise _too_deep(_mark(event))
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+
+
+def _too_deep(mark: Mark) -> _YamlError:
+    hint = "give what is inside a key of its own"
+    return _YamlError("nesting", f"nested more than {MAX_DEPTH} levels deep", mark, hint)
 
 
 def _compose(text: str) -> yaml.Node | None:
@@ -147,14 +152,17 @@ class _Converter:
     def node(self, source: yaml.Node, depth: int) -> _Made:
         known = self.done.get(id(source))
         if depth + (known.height if known else 0) > MAX_DEPTH:
-            raise _YamlError("nesting", f"nested more than {MAX_DEPTH} levels deep", _mark(source))
+            raise _too_deep(_mark(source))
         if known is not None:
             return known
         self.distinct += 1
         if isinstance(source, yaml.ScalarNode):
             return _Made(self.scalar(source), 1, 0)
         if id(source) in self.open:
-            raise _YamlError("alias-cycle", "an alias inside the value that it stands for", _mark(source))
+            hint = "write the value out"
+            raise _YamlError(
+                "alias-cycle", "an alias inside the value that it stands for", _mark(source), hint
+            )
         self.open.add(id(source))
         made = (
             self.sequence(source, depth)
@@ -213,7 +221,8 @@ class _Converter:
             made.append(self.node(part, depth + 1))
             node = made[-1].node
             if not isinstance(node, MapNode):
-                raise _YamlError("merge-key", "<< takes a mapping or a list of mappings", _mark(part))
+                hint = "write <<: *name or <<: [*one, *other]"
+                raise _YamlError("merge-key", "<< takes a mapping or a list of mappings", _mark(part), hint)
             for entry in node.entries:
                 merged.setdefault(entry.key, entry)
         return made
