@@ -14,6 +14,7 @@ from bench.cli.output import EXIT_CODES
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 DOCUMENTS = [
+    ROOT / "docs" / "calibrate.md",
     ROOT / "docs" / "cli.md",
     ROOT / "docs" / "guide.md",
     ROOT / "docs" / "formats.md",
