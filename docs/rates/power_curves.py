@@ -4,10 +4,11 @@
 
     python docs/rates/power_curves.py replay --trials 20000        # half an hour: counts every source
     python docs/rates/power_curves.py replay --only "hours apart"  # some sources again, others kept
-    python docs/rates/power_curves.py draw                         # the picture; prints the page's tables
+    python docs/rates/power_curves.py draw                         # the picture, and the tables of the page
 
-``replay`` writes ``docs/rates/replayed.json``, counts only; ``draw`` needs nothing else. Seeds are fixed. The
-replay is that of ``tests/quality``, which holds the same counts to bounds.
+``replay`` writes ``docs/rates/replayed.json``, counts only; ``draw`` needs nothing else, draws
+``docs/images/power-curves.svg`` and writes the tables into ``docs/how-the-verdict-works.md``. Seeds are
+fixed. The replay is that of ``tests/quality``, which holds the same counts to bounds.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from bench.stats.intervals import binomial_interval
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNTS = ROOT / "docs" / "rates" / "replayed.json"
+PAGE = ROOT / "docs" / "how-the-verdict-works.md"
+BEGIN, END = "<!-- replayed: written by power_curves.py -->", "<!-- replayed: end -->"
 PICTURE = ROOT / "docs" / "images" / "power-curves.svg"
 SLOWDOWNS = (0.0, 0.05, 0.12, 0.15, 0.20)
 GRID = (
@@ -52,6 +55,7 @@ GRID = (
     0.25,
     0.30,
 )
+TABLED = (0.0, 0.05, 0.08, 0.09, 0.10, 0.11, 0.12, 0.13, 0.15, 0.20, 0.30)
 CURVE_SHARE = 10
 """A point of a curve gets a tenth of the trials of a rate: the eye cannot tell half a per cent."""
 
@@ -81,7 +85,7 @@ def main() -> None:
     else:
         known = load()
         draw(known["curves"])
-        print("\n".join(tables(known["sources"])))
+        PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8"), known), encoding="utf-8")
 
 
 # --- counting -------------------------------------------------------------------------------------
@@ -152,12 +156,58 @@ def counted(tally: replay.Tally) -> Row:
 # --- tables ---------------------------------------------------------------------------------------
 
 
-def tables(sources: Mapping[str, Row]) -> Iterator[str]:
-    """The tables of the page, as Markdown."""
-    for mode, heading in (("stored", "`check`, stored baseline"), ("paired", "`ab`, pairs")):
-        own = {name.split(": ", 1)[1]: row for name, row in sources.items() if name.startswith(mode)}
+def with_tables(page: str, known: Row) -> str:
+    """The page with its tables renewed; ValueError where it has no place for them."""
+    head, begin, rest = page.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{PAGE}: expected a line {BEGIN!r} and after it {END!r}")
+    return "\n".join([f"{head}{begin}", "", *tables(known), f"{end}{tail}"])
+
+
+def tables(known: Row) -> Iterator[str]:
+    """Rates per mode and source, then the points of the curves, as Markdown."""
+    modes = {"stored": "`check`, stored baseline", "paired": "`ab`, pairs"}
+    for mode, heading in modes.items():
+        own = {
+            label(source).split(": ", 1)[1]: known["sources"][label(source)]
+            for source in (*RECORDED, *SYNTHETIC)
+            if label(source).startswith(mode)
+        }
         yield from rate_table(heading, own)
         yield ""
+        yield from runs_sentence(own)
+        yield ""
+    yield from curve_table(known["curves"])
+    yield ""
+
+
+def runs_sentence(rows: Mapping[str, Row]) -> Iterator[str]:
+    green = [row["at"]["0.0"] for row in rows.values()]
+    red, trials = sum(row.get("regressed", 0) for row in green), sum(row["trials"] for row in green)
+    high = binomial_interval(red, trials)[1]
+    red_runs, runs = sum(row["red_runs"] for row in green), sum(row["runs"] for row in green)
+    yield (
+        f"Of {trials:,} comparisons of unchanged code in all of these rows {red} were red "
+        f"(exact 95 % upper bound {high:.3%}); of {runs:,} whole runs, {red_runs}."
+    ).replace("%)", " %)")
+
+
+def curve_table(curves: Mapping[str, Sequence[Sequence[float]]]) -> Iterator[str]:
+    """Every second point or so of the picture: red, and undecided in brackets, in per cent."""
+    yield f"| true slowdown | {' | '.join(curves)} |"
+    yield "|---|" + "---|" * len(curves)
+    for index, slowdown in enumerate(GRID):
+        if slowdown in TABLED:
+            cells = [points[index] for points in curves.values()]
+            yield (
+                f"| {slowdown:.0%} | ".replace("%", " %")
+                + " | ".join(
+                    f"{100 * red / trials:.1f} ({100 * undecided / trials:.1f})"
+                    for _, red, undecided, trials in cells
+                )
+                + " |"
+            )
 
 
 def rate_table(heading: str, rows: Mapping[str, Row]) -> Iterator[str]:
@@ -183,12 +233,6 @@ def rate(row: Row, verdict: str) -> str:
     """Per cent, with two digits where they mean something."""
     share = 100 * row.get(verdict, 0) / row["trials"]
     return f"{share:.2f}" if share < 1 else "100" if share == 100 else f"{share:.1f}"
-
-
-def upper(rows: Iterable[Row]) -> float:
-    """Upper end of the exact 95 % interval of the share of red among all of these rows."""
-    rows = list(rows)
-    return binomial_interval(sum(r.get("regressed", 0) for r in rows), sum(r["trials"] for r in rows))[1]
 
 
 # --- the picture ----------------------------------------------------------------------------------
