@@ -52,6 +52,7 @@ class Revisions:
 
     ``pairs`` measures head against base; ``head`` and ``base`` measure one side alone. ``base_suites`` are
     the suite files of the base's side. ``subjects`` are the bound names: something of them must be imported.
+    ``only`` are the ids to compare; empty means all that the settings select.
     """
 
     base_side: Side
@@ -63,6 +64,7 @@ class Revisions:
     subjects: tuple[str, ...] = ()
     same_code: bool = False
     notices: tuple[str, ...] = ()
+    only: frozenset[str] = frozenset()
 
 
 def compare_revisions(settings: Settings, ports: Ports, revisions: Revisions) -> Report:
@@ -74,7 +76,11 @@ def compare_revisions(settings: Settings, ports: Ports, revisions: Revisions) ->
     settings = replace(settings, require_baseline=True)
     same = (_SAME,) if revisions.same_code else ()
     ports = replace(ports, executor=revisions.head, notices=(*same, *ports.notices, *revisions.notices))
-    study = _Study(settings, ports, revisions, collect(settings, ports))
+    collection = collect(settings, ports)
+    if revisions.only:
+        chosen = tuple(spec for spec in collection.specs if spec.id in revisions.only)
+        collection = replace(collection, specs=chosen)
+    study = _Study(settings, ports, revisions, collection)
     rows = study.rows()
     measured = study.measured()
     _prove_subject(measured, revisions.subjects)
@@ -123,7 +129,7 @@ class _Study:
         _refuse_foreign(collection, "head")
         for name, file in there.subject_files:
             ports.progress.say(f"against {name} from {file}")
-        self._there = {spec.id: spec for spec in there.specs}
+        self._there = {spec.id: spec for spec in there.specs if spec.id in (revisions.only or {spec.id})}
         self._unimportable = {problem.benchmark: problem.message for problem in there.problems}
 
     def measured(self) -> list[ProcessRun]:
@@ -175,10 +181,11 @@ class _Study:
 
     def _pair_times(self, specs: Sequence[BenchmarkSpec]) -> dict[tuple[str, str], Decision]:
         decisions: dict[tuple[str, str], Decision] = {}
+        comparisons = len(specs) * len(LOG_METRICS & set(self.settings.metrics))
         for metric in _TIMES:
             if metric in self.settings.metrics and specs:
                 wanted = {spec.id: spec for spec in specs}
-                judges = {spec.id: self._judge(spec, metric, len(specs)) for spec in specs}
+                judges = {spec.id: self._judge(spec, metric, comparisons) for spec in specs}
                 found = ratio_pass(self.pairs, wanted, metric, judges)
                 decisions |= {(name, metric): decision for name, decision in found.items()}
         return decisions
