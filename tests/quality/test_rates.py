@@ -15,7 +15,6 @@ from functools import cache
 
 import noise
 import pytest
-import recorded
 import replay
 from replay import TRIALS
 from scipy.stats import binomtest
@@ -178,16 +177,26 @@ def test_faster_code_is_called_improved_and_never_slower(source):
     assert tally.verdicts[Verdict.REGRESSED] == 0
 
 
-def test_memory_bound_code_does_not_gate_with_a_stored_baseline():
-    """Its processes spread by ten per cent and more; ``check`` says so, shows the time and convicts nobody."""
-    rng, run = random.Random(1), None
-    for _ in range(10):
-        run = replay.begin(noise.RECORDED_STORED, rng, len(recorded.load("stored")[1]))
-        (name,) = (name for name in run.specs if name.endswith("memory_walk"))
-        assert not run.gates(name)
-        decision = run.judged(dict.fromkeys(run.specs, 0.5))[name]
-        assert decision.verdict is Verdict.UNDECIDED
-        assert "bench-guard ab" in decision.note
+def test_memory_bound_code_seldom_gates_with_a_stored_baseline():
+    """Its processes spread by some 10 %. One baseline in ten looks calmer than it is: 20 processes, 5 replaced."""
+    source = noise.Source(
+        "memory",
+        False,
+        lambda rng, _: [d for d in noise.stored_hours_apart(rng, 11) if d.workload == "memory_walk"],
+    )
+    gated, words = 0, set()
+    for number in range(50):
+        run = replay.begin(source, random.Random(number))
+        (name,) = run.specs
+        gated += run.gates(name)
+        if not run.gates(name):
+            decision = run.judged({name: 0.5})[name]
+            words.add((decision.verdict, decision.note, decision.counts))
+    assert gated <= 10
+    ((verdict, note, counts),) = words
+    assert verdict is Verdict.UNDECIDED
+    assert "bench-guard ab" in note
+    assert counts == (20, 5)
 
 
 def test_the_replay_decides_as_check_does(tmp_path):
