@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence, ValuesView
+from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ _COUNTED: Final = 1_000_000
 _NEAR_RULES: Final = 20
 _NEAR_VALUES: Final = 2_000
 _FEW: Final = 8
+_HELD: Final = 10_000
 
 Evaluate = Callable[[str, str], Any]
 
@@ -40,7 +42,8 @@ class LazySection(Mapping[str, Any]):
     """One section as a read-only mapping without its keys.
 
     ``special`` names the rules (by order) whose values ``evaluate(section, key)`` has to make. A key whose
-    best rules contradict each other raises `CompilationError` when it is read, unless ``lenient``.
+    best rules contradict each other raises `CompilationError` when it is read, unless ``lenient``. A section
+    is equal to itself alone: comparing keys would make them all.
     """
 
     __slots__ = ("_evaluate", "_index", "_length", "_ranks", "_special", "_tests", "lenient", "plan", "rules")
@@ -106,6 +109,12 @@ class LazySection(Mapping[str, Any]):
         """Return a view of the values, made while it is read."""
         return _Values(self)
 
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
     def __repr__(self) -> str:
         return f"<LazySection {self.name!r} of {len(self.rules):,} rules>"
 
@@ -161,13 +170,40 @@ class LazySection(Mapping[str, Any]):
             if planned.template.selects:
                 continue
             rivals = self._rivals(planned)
-            if rivals or planned.excluded or planned.rule.order in self._special:
+            special = planned.excluded or planned.rule.order in self._special
+            disputed = None if special else self._disputed(planned, rivals)
+            if disputed is None:
                 yield from self._contested(planned, rivals)
                 continue
             value = planned.rule.value
             for prefix, middles, suffix in planned.template.blocks():
                 for middle in middles:
-                    yield f"{prefix}{middle}{suffix}", value
+                    key = f"{prefix}{middle}{suffix}"
+                    if key not in disputed:
+                        yield key, value
+                    elif (winner := self._first_winner(planned, parse_key(key))) is not None:
+                        yield key, self._value(winner, key)
+
+    def _disputed(self, planned: PlannedRule, rivals: list[int]) -> AbstractSet[str] | None:
+        """Return the keys of a rule that others may cover too, None when they are too many to hold."""
+        disputed: set[str] = set()
+        budget = Budget(planned.size)
+        try:
+            for number in rivals:
+                for template in narrowed(planned.template, self._test(number).coverage, budget):
+                    if len(disputed) + template.size > _HELD:
+                        return None
+                    disputed.update(template.iter_keys())
+        except BudgetSpentError:
+            return None
+        return disputed
+
+    def _first_winner(self, planned: PlannedRule, segments: tuple[str, ...]) -> PlannedRule | None:
+        """Return the rule that gives a key its value; None where an earlier rule made it or it is removed."""
+        if self._made_before(planned, segments):
+            return None
+        winner = self._winner(segments)
+        return None if winner is None or winner.rule.value is REMOVED else winner
 
     def samples(self) -> Iterator[str]:
         """Yield a key that the section holds for each rule whose value has to be evaluated."""
@@ -193,27 +229,13 @@ class LazySection(Mapping[str, Any]):
         return sorted(number for number in self._index.overlapping(planned.template) if number != mine)
 
     def _contested(self, planned: PlannedRule, rivals: list[int]) -> Iterator[tuple[str, Any]]:
-        order = planned.rule.order
+        plain = planned.rule.order not in self._special
         tests = [self._test(number) for number in rivals] if len(rivals) <= _FEW else None
         for key in kept_keys(planned) if planned.excluded else planned.template.iter_keys():
             segments = parse_key(key)
-            if tests is None:
-                covering = [
-                    self.rules[number]
-                    for number in self._index.candidates(segments)
-                    if self._test(number).covers(segments)
-                ]
-            else:
-                covering = [test.planned for test in tests if test.covers(segments)]
-            if any(other.rule.order < order and not other.template.selects for other in covering):
-                continue
-            winner = max((planned, *covering), key=rank)
-            for other in covering:
-                if other is not winner and other.precedence == winner.precedence:
-                    self._agree(other, winner, segments)
-            if planned.precedence == winner.precedence and winner is not planned:
-                self._agree(planned, winner, segments)
-            if winner.rule.value is not REMOVED:
+            if plain and tests is not None and not any(test.covers(segments) for test in tests):
+                yield key, planned.rule.value
+            elif (winner := self._first_winner(planned, segments)) is not None:
                 yield key, self._value(winner, key)
 
     def matching(self, test: Coverage) -> Iterator[tuple[str, Any]]:

@@ -34,7 +34,8 @@ class LazyConfig(Mapping[str, Any]):
 
     It answers like a `CompiledConfig` and holds no key. Iterating makes the keys one by one; ``len()`` raises
     `UncountedKeys` where rules overlap and only walking a million keys or more would tell. A contradiction
-    that the compilation did not find is raised as `CompilationError` when such a key is read.
+    that the compilation did not find is raised as `CompilationError` when such a key is read. Two lazy
+    configurations are equal when they were made from the same contents and options; keys are not compared.
     """
 
     __slots__ = ("_context", "_explainers", "_lenient", "_resolver", "_sections", "fingerprint", "warnings")
@@ -141,6 +142,12 @@ class LazyConfig(Mapping[str, Any]):
     def values(self) -> ValuesView[Any]:
         """Return a view of the value of every key; iterating raises `AmbiguousKey` for a shared key."""
         return _Values(self)
+
+    def __eq__(self, other: object) -> bool:
+        return self.fingerprint == other.fingerprint if isinstance(other, LazyConfig) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
 
     def __repr__(self) -> str:
         rules = sum(len(section.rules) for section in self._sections.values())
