@@ -193,7 +193,8 @@ class CompiledConfig(FrozenDict):
         return self._keys.covering(section, key)[0][0].rule.place
 
     def _explain_absent(self, key: str, names: list[str]) -> Explanation:
-        near = self._near(key)
+        known = (name for section in names for name in self._sections[section] if name != key)
+        near = near_keys(key, dict.fromkeys(known) if len(names) > 1 else known)
         try:
             segments = parse_key(key)
         except PatternSyntaxError as error:

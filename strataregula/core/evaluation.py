@@ -339,8 +339,9 @@ class _Resolution:
         value = self.reference(reference).value
         text = as_text(value)
         if text is None:
-            kind = type(value).__name__.removeprefix("Frozen").lower()
-            message = f"{reference.source} is a {kind} too large for text or without a form in text"
+            kinds = {FrozenList: "a list", FrozenDict: "a mapping", int: "a number of thousands of digits"}
+            kind = kinds.get(type(value)) or f"a value of type {type(value).__name__}"
+            message = f"{reference.source} is {kind}, which has no form inside text"
             hint = "let the reference be the whole value"
             self.report("reference-type", message, hint, reference.source)
             return ""

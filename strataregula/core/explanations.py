@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import islice
 from types import MappingProxyType
@@ -96,10 +97,14 @@ class SectionRules:
         if made and found[0][0].rule.value is REMOVED:
             reason = f"{candidates[0].pattern} removes it"
             return Explanation(key, False, self.name, None, candidates[0], candidates[1:], reason, near)  # noqa: FBT003
-        if candidates:
-            reason = "only rules that choose among existing keys cover it, and none makes it"
+        uncovered = self._uncovered(key, segments, near)
+        if not candidates:
+            return uncovered
+        reason = "only rules that choose among existing keys cover it, and none makes it"
+        if uncovered.nearest is None:
             return self._absent(key, reason, near, candidates[0])
-        return self._uncovered(key, segments, near)
+        reason += uncovered.reason.removeprefix("no rule covers it")
+        return replace(uncovered, reason=reason)
 
     def _absent(
         self, key: str, reason: str, near: tuple[str, ...], nearest: Candidate | None = None, stopped: int = 0
@@ -118,7 +123,7 @@ class SectionRules:
         best: list[tuple[tuple[int, int], RuleCoverage]] = []
         for test in self.tests:
             agreeing = test.agreeing(segments)
-            if agreeing[0] and test.planned.rule.value is not REMOVED:
+            if agreeing[0] and not test.covers(segments) and test.planned.rule.value is not REMOVED:
                 best.append((agreeing, test))
         if not best:
             return self._absent(key, "no rule covers it, nor comes near", near)
