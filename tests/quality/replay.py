@@ -6,12 +6,14 @@ rounds and feeds :func:`~bench.schedule.judge`, under the rule of :func:`~bench.
 of a process is computed once for all slowdowns that are tried on it (:class:`Memory`).
 """
 
+import itertools
 import math
 import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -93,6 +95,7 @@ class Memory:
     def __init__(self) -> None:
         self._known: dict[object, float | Calibration] = {}
         self._alive: list[object] = []
+        self._streams: dict[object, tuple[list[ProcessRun], Stream]] = {}
         self._patch = patch.multiple(passes, process_value=self.value, fit_calibration=self.fit)
 
     def __enter__(self) -> None:
@@ -109,6 +112,14 @@ class Memory:
 
     def fit(self, runs: Sequence[ProcessRun]) -> Calibration:
         return self._once(tuple(map(id, runs)), tuple(runs), lambda: fit_calibration(runs))
+
+    def stream(self, key: object, begin: Callable[[], Stream]) -> Stream:
+        """The same processes from the start, each dealt only once."""
+        dealt, source = self._streams.setdefault(key, ([], begin()))
+        for index in itertools.count():
+            if index == len(dealt):
+                dealt.append(next(source))
+            yield dealt[index]
 
     def _once(self, key: object, alive: object, compute: Callable[[], Any]) -> Any:
         if key not in self._known:
@@ -133,7 +144,10 @@ class Run:
     def judged(self, slowdowns: Mapping[str, float], head: int = 0) -> dict[str, Decision]:
         """The decisions about one head, benchmarks slowed down by what ``slowdowns`` says."""
         slower = {name: math.log1p(slowdowns[name]) + deal.shift for name, deal in self.deals.items()}
-        streams = {name: deal.head(head) for name, deal in self.deals.items()}
+        streams = {
+            name: self.memory.stream((name, head), partial(deal.head, head))
+            for name, deal in self.deals.items()
+        }
         if self.paired:
             streams = {name: slowed(stream, slower[name]) for name, stream in streams.items()}
         session = _session(self.specs, streams)
