@@ -15,7 +15,11 @@ from strataregula.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ("service_latency", "resource_limits", "feature_flags")
-DOCUMENTS = [ROOT / "docs" / "language.md", *(ROOT / "examples" / name / "README.md" for name in EXAMPLES)]
+DOCUMENTS = [
+    ROOT / "docs" / "language.md",
+    ROOT / "docs" / "coming-from-0.3.md",
+    *(ROOT / "examples" / name / "README.md" for name in EXAMPLES),
+]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 CUT = "..."
 
