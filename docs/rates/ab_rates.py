@@ -156,7 +156,8 @@ def table(folder: Path) -> None:
     if not rows:
         raise SystemExit(f"{folder / _ROWS}: nothing compared yet")
     groups = {
-        tag: [row for row in rows if row["slowdown"] == tag] for tag in sorted(COMPARISONS, key=SIZES.get)
+        tag: [row for row in rows if row["slowdown"] == tag]
+        for tag in sorted(COMPARISONS, key=SIZES.__getitem__)
     }
     groups = {tag: own for tag, own in groups.items() if own}
     print(verdict_table({f"+{SIZES[tag] - 100} %": own for tag, own in groups.items()}))

@@ -36,7 +36,7 @@ from bench.clock import SystemClock
 from bench.discovery import find_suites
 from bench.estimates import disturbed, estimate, fit_calibration, process_value, reference_speed
 from bench.executor import Collection, Executor, IsolatedExecutor, Task
-from bench.model import BenchmarkSpec, Block, Calibration, Method, ProcessOutcome, ProcessRun, Rule
+from bench.model import BenchmarkSpec, Block, Calibration, Decision, Method, ProcessOutcome, ProcessRun, Rule
 from bench.passes import BASELINE_PROCESSES, Session, ratio_pass
 from bench.policy import is_calibratable
 from bench.progress import SilentProgress
@@ -308,18 +308,22 @@ def _judge_run(
     started = time.time()
     decisions = ratio_pass(session, specs, "time", judges)
     return [
-        {
-            "name": specs[name].function, "recording": job.recording, "base": job.number,
-            "slowdown": job.slowdown, "verdict": decision.verdict.value,
-            "change": math.expm1(decision.change), "interval": [math.expm1(x) for x in decision.interval],
-            "processes": decision.counts[1],
-            "seconds": sum(run.duration_s for run in session.runs[name, "time"]),
-            "age_s": started - bases[specs[name].function].at, "at": started, "note": decision.note,
-            "calibratable": is_calibratable(bases[specs[name].function].logs, TOLERANCE),
-            "replaced": bases[specs[name].function].replaced,
-        }
+        _row(job, bases[specs[name].function], specs[name].function, decision, session.runs[name, "time"])
+        | {"age_s": started - bases[specs[name].function].at, "at": started}
         for name, decision in decisions.items()
-    ]  # fmt: skip
+    ]
+
+
+def _row(job: Job, base: StoredBase, name: str, decision: Decision, runs: Sequence[ProcessRun]) -> Row:
+    """One comparison, with the calibrated log of every process of its head."""
+    return {
+        "name": name, "recording": job.recording, "base": job.number, "slowdown": job.slowdown,
+        "verdict": decision.verdict.value, "change": math.expm1(decision.change),
+        "interval": [math.expm1(bound) for bound in decision.interval], "processes": decision.counts[1],
+        "seconds": sum(run.duration_s for run in runs), "note": decision.note,
+        "calibratable": is_calibratable(base.logs, TOLERANCE), "replaced": base.replaced,
+        "head": [process_value(run, base.calibration) for run in runs],
+    }  # fmt: skip
 
 
 def table(folder: Path) -> None:

@@ -78,6 +78,7 @@ def dotted_keys(text):
     return tomli.loads(text)
 '''
 _IDENTITY = ("-c", "user.name=rates", "-c", "user.email=rates@example.org", "-c", "commit.gpgsign=false")
+_KEPT = ("verdict", "change", "note")
 _ROWS = "third-party.jsonl"
 
 
@@ -149,7 +150,7 @@ def compare(repository: Path) -> Row:
         "exit": done.returncode,
         "duration_s": document["duration_s"],
         "verdicts": {
-            f"{row['benchmark'].rpartition('::')[2]} {row['metric']}": [row["verdict"], row["change"]]
+            f"{row['benchmark'].rpartition('::')[2]} {row['metric']}": [row[key] for key in _KEPT]
             for row in gating
         },
     }
@@ -160,8 +161,8 @@ def table(rows: list[Row]) -> int:
     print(f"| comparison |{''.join(f' run {number} |' for number in range(1, len(rows) + 1))}")
     print("|---|" + "---|" * len(rows))
     for name in rows[0]["verdicts"]:
-        cells = [row["verdicts"].get(name, ("absent", None)) for row in rows]
-        words = (verdict + ("" if change is None else f" {change:+.1%}") for verdict, change in cells)
+        cells = [row["verdicts"].get(name, ("absent", None, None)) for row in rows]
+        words = [verdict + ("" if change is None else f" {change:+.1%}") for verdict, change, _ in cells]
         print(f"| {name} | {' | '.join(words)} |")
     answers = {tuple((name, found[0]) for name, found in row["verdicts"].items()) for row in rows}
     took = ", ".join(f"{row['duration_s']:.0f}" for row in rows)
