@@ -14,6 +14,7 @@ GIT = "git"
 """Kind of a side that is a revision."""
 
 _BUDGET = "budget:"
+_DIRTY = "-dirty"
 _SHOWN_METRIC = "rss"
 _NAMED = 3
 _IMPORTANCE = {
@@ -162,7 +163,8 @@ def side_text(side: Side) -> str:
     """Name one side: what it is, commit, date, machine kind."""
     parts = [side.ref or side.kind]
     if side.commit:
-        parts.append(f"commit {side.commit[:10]}")
+        commit, dirty, _ = side.commit.partition(_DIRTY)
+        parts.append(f"commit {commit[:10]}{dirty and ' with changes that are not committed'}")
     if side.date:
         parts.append(side.date)
     if side.machine:

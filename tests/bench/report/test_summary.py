@@ -265,3 +265,9 @@ class TestBetweenRevisions:
 
         assert any("--budget 300" in step for step in steps)
         assert any("run -k broken" in step for step in steps)
+
+
+def test_a_side_with_local_changes_says_so():
+    text = side_text(Side("working tree", "working tree", "a" * 40 + "-dirty"))
+
+    assert text == "working tree, commit aaaaaaaaaa with changes that are not committed"
