@@ -38,7 +38,9 @@ from bench.store.runs import MemoryRunLog
 
 HERE = Path(__file__).resolve().parent
 GROUP = 7
-SLOWDOWNS = (0.0, 0.15)
+SLOWDOWNS = (0.0, 0.15, 0.20)
+PLUS_20_OF = 7
+"""Every baseline meets identical code once, and one slower head: 20 % slower for 3 in 7 baselines, else 15 %."""
 TOLERANCE = 0.10
 
 
@@ -52,6 +54,7 @@ def main() -> None:
     parser.add_argument("--bases", type=int, default=35, help="baselines per workload")
     parser.add_argument("--after", type=float, default=1800.0, help="seconds between a baseline and its head")
     parser.add_argument("--cpu", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop judging after so long")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
@@ -111,9 +114,11 @@ def judge_all(given: argparse.Namespace) -> None:
     by_name = {spec.function: spec for spec in specs}
     done = {(r["name"], r["base"], r["slowdown"]) for r in _lines(given.folder / "verdicts.jsonl")}
     rule = Rule(tolerance=TOLERANCE, comparisons=len(specs))
+    end = time.monotonic() + 60 * given.minutes
     for row in list(_lines(given.folder / "bases.jsonl")):
-        for slowdown in SLOWDOWNS:
-            if (row["name"], row["base"], slowdown) in done:
+        slower = SLOWDOWNS[2 if int(str(row["base"])) % PLUS_20_OF < 3 else 1]
+        for slowdown in (SLOWDOWNS[0], slower):
+            if (row["name"], row["base"], slowdown) in done or time.monotonic() > end:
                 continue
             time.sleep(max(0.0, row["at"] + given.after - time.time()))
             verdict = _judge_one(executor, by_name[row["name"]], row, rule, slowdown)
