@@ -6,6 +6,7 @@ import json
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,16 @@ VERDICTS = ("regressed", "ok", "improved", "undecided")
 
 
 def lines(path: Path) -> Iterator[Row]:
-    """The rows of a file, none when there is no file yet; a last line cut by a kill is left out."""
-    if not path.exists():
-        return
-    for text in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        if text.endswith("\n"):
+    """The rows of a file, none when there is no file yet; a line that a kill cut short is left out."""
+    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        with suppress(json.JSONDecodeError):
             yield json.loads(text)
 
 
 def append(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Add rows to a file in one write, so that a kill loses whole groups and never parts of one."""
+    """Add rows to a file in one write, on a line of their own even behind one that was cut short."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    cut = path.exists() and not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0
+    cut = path.exists() and not path.read_bytes().endswith(b"\n")
     with path.open("a", encoding="utf-8") as file:
         file.write(("\n" if cut else "") + "".join(json.dumps(row) + "\n" for row in rows))
 
