@@ -296,6 +296,6 @@ def _ordered(node: Node) -> object:
     value = node.value
     if isinstance(value, frozenset):
         value = sorted(value, key=shown)
-    elif isinstance(value, int):
+    elif isinstance(value, int) and value.bit_length() > 10_000:
         value = hex(value)
     return (type(node.value).__name__, value)

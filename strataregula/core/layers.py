@@ -12,11 +12,11 @@ from typing import Final
 
 from strataregula.core.documents import Document
 from strataregula.core.domains import DomainSet, check_parents, read_domains
-from strataregula.core.merging import STRATEGIES, MergePaths
+from strataregula.core.merging import NO_PATHS, STRATEGIES, MergePaths
 from strataregula.core.nodes import ListNode, MapEntry, MapNode, Node, ScalarNode, kind_of, plain, read_texts
 from strataregula.core.packs import PACKS
 from strataregula.core.pattern import is_name, parse_glob, parse_pattern
-from strataregula.core.schema import Schema, Schemas, read_schemas
+from strataregula.core.schema import NO_SCHEMAS, Schema, Schemas, read_schemas
 from strataregula.core.segments import Capture, Literal, Pattern
 from strataregula.core.settings import Limits, Settings, read_settings
 from strataregula.diagnostics import DiagnosticLog, did_you_mean, report_syntax
@@ -57,7 +57,8 @@ def read_layers(documents: Iterable[Document], log: DiagnosticLog, limits: Limit
     check_parents(domains, log)
     for shape, place in reader.shapes:
         check_shapes((shape,), domains, place, log)
-    for path, (_, place) in reader.settings.merges.items():
+    merges = reader.settings.merges
+    for path, (_, place) in merges.items():
         section = parse_pattern(path).segments[0].literal
         if section is not None and section not in reader.sections:
             hint = did_you_mean(section, reader.sections) or "begin with the name of a section: section.**"
@@ -68,8 +69,8 @@ def read_layers(documents: Iterable[Document], log: DiagnosticLog, limits: Limit
         domains,
         tuple(shape for shape, _ in reader.shapes),
         reader.settings.limits,
-        MergePaths({path: strategy for path, (strategy, _) in reader.settings.merges.items()}),
-        Schemas(reader.schemas),
+        MergePaths({path: strategy for path, (strategy, _) in merges.items()}) if merges else NO_PATHS,
+        Schemas(reader.schemas) if reader.schemas else NO_SCHEMAS,
     )
 
 

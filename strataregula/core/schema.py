@@ -21,7 +21,7 @@ from strataregula.diagnostics import DiagnosticLog, did_you_mean, report_syntax
 from strataregula.errors import PatternSyntaxError
 from strataregula.model import Place, shown
 
-__all__ = ["KEYWORDS", "Schema", "Schemas", "check_values", "read_schemas", "violations"]
+__all__ = ["KEYWORDS", "NO_SCHEMAS", "Schema", "Schemas", "check_values", "read_schemas", "violations"]
 
 MAX_SIZE: Final = 10_000
 """Keywords of one schema, those inside it included."""
@@ -78,6 +78,9 @@ class Schemas:
         for index, (pattern, (_, place)) in enumerate(self._patterns):
             if index not in self._used:
                 yield pattern, place
+
+
+NO_SCHEMAS: Final = Schemas({})
 
 
 def check_values(
