@@ -7,28 +7,26 @@ none. Memory and time to build follow the number of rules, not the number of key
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence, ValuesView
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Any, Final
 
 from strataregula.core.coverage import Coverage
-from strataregula.core.expansion import RuleCoverage, kept_keys, rank, report_conflict, report_no_keys
+from strataregula.core.expansion import RuleCoverage, kept_keys, rank, report_conflict
 from strataregula.core.overlap import Budget, BudgetSpentError, narrowed
 from strataregula.core.pattern import parse_key
 from strataregula.core.planner import PlannedRule, SectionPlan
 from strataregula.core.rule_index import RuleIndex
 from strataregula.core.segments import format_key
-from strataregula.core.templates import Template
+from strataregula.core.templates import Block, Template
 from strataregula.core.values import same_value
 from strataregula.diagnostics import DiagnosticLog, closest
 from strataregula.errors import CompilationError, MissingKey, PatternSyntaxError, UncountedKeys
 from strataregula.model import REMOVED
 
-__all__ = ["CHECK_STEPS", "LazySection"]
+__all__ = ["LazySection"]
 
-CHECK_STEPS: Final = 100_000
-"""Steps that a check may take before it leaves the rest to the look-ups; about 50 ms."""
 _COUNTED: Final = 1_000_000
 _NEAR_RULES: Final = 20
 _NEAR_VALUES: Final = 2_000
@@ -36,6 +34,7 @@ _FEW: Final = 8
 _HELD: Final = 10_000
 
 Evaluate = Callable[[str, str], Any]
+_Step = tuple[PlannedRule, Iterable[Block], Iterable[tuple[str, PlannedRule]]]
 
 
 class LazySection(Mapping[str, Any]):
@@ -71,7 +70,7 @@ class LazySection(Mapping[str, Any]):
 
     def __getitem__(self, key: str) -> Any:
         segments = _segments(key)
-        winner = self._winner(segments) if segments else None
+        winner = self.winner(segments) if segments else None
         if winner is None or winner.rule.value is REMOVED:
             raise MissingKey(key, lambda: self.near(key))
         return self._value(winner, key)
@@ -79,21 +78,24 @@ class LazySection(Mapping[str, Any]):
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value of ``key``, ``default`` when the section does not hold it."""
         segments = _segments(key)
-        winner = self._winner(segments) if segments else None
+        winner = self.winner(segments) if segments else None
         if winner is None or winner.rule.value is REMOVED:
             return default
         return self._value(winner, key)
 
     def __contains__(self, key: object) -> bool:
         segments = _segments(key)
-        winner = self._winner(segments, strict=False) if segments else None
+        winner = self.winner(segments, strict=False) if segments else None
         return winner is not None and winner.rule.value is not REMOVED
 
     def __iter__(self) -> Iterator[str]:
-        return (key for key, _ in self.entries())
+        for _, blocks, contested in self._walk():
+            for prefix, middles, suffix in blocks:
+                yield from (f"{prefix}{middle}{suffix}" for middle in middles)
+            yield from (key for key, _ in contested)
 
     def __bool__(self) -> bool:
-        return next(self.entries(), None) is not None
+        return next(iter(self), None) is not None
 
     def __len__(self) -> int:
         """Return the number of keys; raise `UncountedKeys` when only walking too many of them would tell."""
@@ -122,18 +124,19 @@ class LazySection(Mapping[str, Any]):
         """Return the rules that cover a key with the bindings of their captures, the winner first."""
         found = []
         for number in sorted(self._index.candidates(segments)):
-            bindings = self._test(number).bindings(tuple(segments))
+            bindings = self.test(number).bindings(tuple(segments))
             if bindings is not None:
                 found.append((self.rules[number], bindings))
         return found
 
-    def _test(self, number: int) -> RuleCoverage:
+    def test(self, number: int) -> RuleCoverage:
+        """Return the test of a rule by its number, made when it is needed for the first time."""
         known = self._tests[number]
         if known is None:
             known = self._tests[number] = RuleCoverage(self.rules[number])
         return known
 
-    def _winner(self, segments: tuple[str, ...], *, strict: bool = True) -> PlannedRule | None:
+    def winner(self, segments: tuple[str, ...], *, strict: bool = True) -> PlannedRule | None:
         """Return the rule that gives a key its value, None when no rule makes the key."""
         numbers = self._index.candidates(segments)
         if len(numbers) > 1:
@@ -144,7 +147,7 @@ class LazySection(Mapping[str, Any]):
             planned = self.rules[number]
             if winner is not None and made and planned.precedence != winner.precedence:
                 break
-            if not self._test(number).covers(segments):
+            if not self.test(number).covers(segments):
                 continue
             made = made or not planned.template.selects
             if winner is None:
@@ -152,6 +155,10 @@ class LazySection(Mapping[str, Any]):
             elif strict and planned.precedence == winner.precedence:
                 self._agree(planned, winner, segments)
         return winner if made else None
+
+    def test_of(self, planned: PlannedRule) -> RuleCoverage:
+        """Return the test of a rule."""
+        return self.test(self._ranks[planned.rule.order])
 
     def _agree(self, lower: PlannedRule, upper: PlannedRule, segments: tuple[str, ...]) -> None:
         if not self.lenient and not same_value(lower.rule.value, upper.rule.value):
@@ -166,31 +173,39 @@ class LazySection(Mapping[str, Any]):
 
     def entries(self) -> Iterator[tuple[str, Any]]:
         """Yield every key once with its value, in the order of the rules, in constant memory."""
+        for planned, blocks, contested in self._walk():
+            value = planned.rule.value
+            plain = planned.rule.order not in self._special
+            for prefix, middles, suffix in blocks:
+                for middle in middles:
+                    key = f"{prefix}{middle}{suffix}"
+                    yield key, value if plain else self._value(planned, key)
+            for key, winner in contested:
+                yield key, self._value(winner, key)
+
+    def _walk(self) -> Iterator[_Step]:
+        """Yield the rules that make keys, each with its own keys and with keys that have their winner."""
         for planned in self.plan.rules:
             if planned.template.selects:
                 continue
-            rivals = self._rivals(planned)
-            special = planned.excluded or planned.rule.order in self._special
-            disputed = None if special else self._disputed(planned, rivals)
+            rivals = self.rivals(planned)
+            disputed = self._disputed(planned, rivals)
             if disputed is None:
-                yield from self._contested(planned, rivals)
-                continue
-            value = planned.rule.value
-            for prefix, middles, suffix in planned.template.blocks():
-                for middle in middles:
-                    key = f"{prefix}{middle}{suffix}"
-                    if key not in disputed:
-                        yield key, value
-                    elif (winner := self._first_winner(planned, parse_key(key))) is not None:
-                        yield key, self._value(winner, key)
+                yield planned, (), self._contested(planned, rivals)
+            elif disputed:
+                yield planned, (), self._settled(planned, disputed)
+            else:
+                yield planned, planned.template.blocks(), ()
 
     def _disputed(self, planned: PlannedRule, rivals: list[int]) -> AbstractSet[str] | None:
         """Return the keys of a rule that others may cover too, None when they are too many to hold."""
+        if planned.excluded:
+            return None
         disputed: set[str] = set()
         budget = Budget(planned.size)
         try:
             for number in rivals:
-                for template in narrowed(planned.template, self._test(number).coverage, budget):
+                for template in narrowed(planned.template, self.test(number).coverage, budget):
                     if len(disputed) + template.size > _HELD:
                         return None
                     disputed.update(template.iter_keys())
@@ -202,7 +217,7 @@ class LazySection(Mapping[str, Any]):
         """Return the rule that gives a key its value; None where an earlier rule made it or it is removed."""
         if self._made_before(planned, segments):
             return None
-        winner = self._winner(segments)
+        winner = self.winner(segments)
         return None if winner is None or winner.rule.value is REMOVED else winner
 
     def samples(self) -> Iterator[str]:
@@ -222,21 +237,30 @@ class LazySection(Mapping[str, Any]):
             for number in self._index.overlapping(planned.template)
         )
 
-    def _rivals(self, planned: PlannedRule) -> list[int]:
+    def rivals(self, planned: PlannedRule) -> list[int]:
+        """Return the numbers of the other rules that may share a key with one."""
         if len(self.rules) == 1:
             return []
         mine = self._ranks[planned.rule.order]
         return sorted(number for number in self._index.overlapping(planned.template) if number != mine)
 
-    def _contested(self, planned: PlannedRule, rivals: list[int]) -> Iterator[tuple[str, Any]]:
-        plain = planned.rule.order not in self._special
-        tests = [self._test(number) for number in rivals] if len(rivals) <= _FEW else None
+    def _settled(self, planned: PlannedRule, disputed: AbstractSet[str]) -> Iterator[tuple[str, PlannedRule]]:
+        """Yield the keys of a rule with the rule that wins each; those of earlier rules are left out."""
+        for key in planned.template.iter_keys():
+            if key not in disputed:
+                yield key, planned
+            elif (winner := self._first_winner(planned, parse_key(key))) is not None:
+                yield key, winner
+
+    def _contested(self, planned: PlannedRule, rivals: list[int]) -> Iterator[tuple[str, PlannedRule]]:
+        """Do the same for a rule of which any key may be disputed."""
+        tests = [self.test(number) for number in rivals] if len(rivals) <= _FEW else None
         for key in kept_keys(planned) if planned.excluded else planned.template.iter_keys():
             segments = parse_key(key)
-            if plain and tests is not None and not any(test.covers(segments) for test in tests):
-                yield key, planned.rule.value
+            if tests is not None and not any(test.covers(segments) for test in tests):
+                yield key, planned
             elif (winner := self._first_winner(planned, segments)) is not None:
-                yield key, self._value(winner, key)
+                yield key, winner
 
     def matching(self, test: Coverage) -> Iterator[tuple[str, Any]]:
         """Yield the keys that ``test`` covers with their values, rule by rule, without walking the others."""
@@ -250,89 +274,27 @@ class LazySection(Mapping[str, Any]):
                     if key in seen or not test.covers(segments) or self._made_before(planned, segments):
                         continue
                     seen.add(key)
-                    winner = self._winner(segments)
+                    winner = self.winner(segments)
                     if winner is not None and winner.rule.value is not REMOVED:
                         yield key, self._value(winner, key)
 
     def _made_before(self, planned: PlannedRule, segments: tuple[str, ...]) -> bool:
         """Tell whether an earlier rule makes a key, or an exception of this one leaves it out."""
-        if not self._test(self._ranks[planned.rule.order]).covers(segments):
+        if not self.test_of(planned).covers(segments):
             return True
         return any(
             self.rules[number].rule.order < planned.rule.order
             and not self.rules[number].template.selects
-            and self._test(number).covers(segments)
+            and self.test(number).covers(segments)
             for number in self._index.candidates(segments)
         )
-
-    def check(self, log: DiagnosticLog, budget: Budget | None = None) -> None:
-        """Report conflicts and rules that select nothing, as far as the budget goes.
-
-        What is not found here is found when the key is read.
-        """
-        budget = budget or Budget(CHECK_STEPS)
-        try:
-            for planned in self.plan.rules:
-                self._check_rule(planned, log, budget)
-        except BudgetSpentError:
-            return
-
-    def _check_rule(self, planned: PlannedRule, log: DiagnosticLog, budget: Budget) -> None:
-        rivals = [self.rules[number] for number in self._rivals(planned)]
-        budget.spend(len(rivals) // 8)
-        makers = [rival for rival in rivals if not rival.template.selects]
-        if planned.template.selects and not any(
-            next(self._shared(maker, planned, budget), None) for maker in makers
-        ):
-            report_no_keys(planned, self.name, log)
-        for rival in rivals:
-            if (
-                rival.rule.order > planned.rule.order
-                and rival.precedence == planned.precedence
-                and not same_value(rival.rule.value, planned.rule.value)
-            ):
-                self._check_pair(planned, rival, log, budget)
-
-    def _check_pair(
-        self, first: PlannedRule, second: PlannedRule, log: DiagnosticLog, budget: Budget
-    ) -> None:
-        for key in self._keys_of_both(first, second, budget):
-            segments = parse_key(key)
-            winner = self._winner(segments, strict=False)
-            if winner is not None and winner.precedence == first.precedence:
-                report_conflict(first, second, key, 1, log)
-                return
-
-    def _keys_of_both(self, first: PlannedRule, second: PlannedRule, budget: Budget) -> Iterator[str]:
-        """Yield keys that both rules cover and some rule makes."""
-        makers = sorted(
-            (rule for rule in (first, second) if not rule.template.selects), key=lambda rule: rule.size
-        )
-        if makers:
-            yield from self._shared(makers[0], second if makers[0] is first else first, budget)
-            return
-        test = self._test(self._ranks[second.rule.order])
-        for maker in self.plan.rules:
-            if not maker.template.selects:
-                shared = self._shared(maker, first, budget)
-                yield from (key for key in shared if test.covers(parse_key(key)))
-
-    def _shared(self, maker: PlannedRule, other: PlannedRule, budget: Budget) -> Iterator[str]:
-        """Yield the keys that one rule makes and another one covers."""
-        mine, theirs = (self._test(self._ranks[rule.rule.order]) for rule in (maker, other))
-        for template in narrowed(maker.template, theirs.coverage, budget):
-            for key in template.iter_keys():
-                budget.spend()
-                segments = parse_key(key)
-                if theirs.covers(segments) and (not maker.excluded or mine.covers(segments)):
-                    yield key
 
     def _count(self) -> int:
         total = 0
         for planned in self.plan.rules:
             if planned.template.selects:
                 continue
-            rivals = [self.rules[number] for number in self._rivals(planned)]
+            rivals = [self.rules[number] for number in self.rivals(planned)]
             if planned.excluded or any(
                 not rival.template.selects or rival.rule.value is REMOVED for rival in rivals
             ):
@@ -345,7 +307,7 @@ class LazySection(Mapping[str, Any]):
     def _walked(self) -> int:
         if self.plan.count > _COUNTED:
             raise UncountedKeys(self.name, self.plan.count)
-        return sum(1 for _ in self.entries())
+        return sum(1 for _ in self)
 
     def near(self, key: str) -> tuple[str, ...]:
         """Return keys like ``key``: those of the rules that come nearest, each segment put right."""
@@ -354,7 +316,7 @@ class LazySection(Mapping[str, Any]):
         except PatternSyntaxError:
             return ()
         agreeing = [
-            (self._test(number).agreeing(segments), number)
+            (self.test(number).agreeing(segments), number)
             for number in range(min(len(self.rules), _NEAR_VALUES))
             if not self.rules[number].template.selects
         ]

@@ -13,7 +13,8 @@ from strataregula.core.coverage import Coverage
 from strataregula.core.difference import HasSections, difference
 from strataregula.core.evaluation import Context, Covering, Evaluator, is_special
 from strataregula.core.explanations import SectionRules
-from strataregula.core.lazy import CHECK_STEPS, LazySection
+from strataregula.core.lazy import LazySection
+from strataregula.core.lazy_check import CHECK_STEPS, check_section
 from strataregula.core.overlap import Budget
 from strataregula.core.pattern import parse_key, parse_pattern
 from strataregula.core.planner import Plan, SectionPlan
@@ -50,7 +51,7 @@ class LazyConfig(Mapping[str, Any]):
         self._explainers: dict[str, SectionRules] = {}
         budget = Budget(CHECK_STEPS)
         for section in self._sections.values():
-            section.check(log, budget)
+            check_section(section, log, budget)
         self._try_samples(log)
         self.fingerprint = fingerprint
         self.warnings: tuple[Diagnostic, ...] = log.warnings

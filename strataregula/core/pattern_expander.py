@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from strataregula.core.expansion import expand
 from strataregula.core.lazy import LazySection
+from strataregula.core.lazy_check import check_section
 from strataregula.core.pattern import MAX_SEGMENTS
 from strataregula.core.planner import MAX_KEYS, Plan, make_resolver, plan_rules, rules_of
 from strataregula.core.resolver import MAX_KEYS_PER_RULE
@@ -80,7 +81,7 @@ class PatternExpander:
         plan = self._plan(patterns, log)
         log.raise_if_errors()
         section = LazySection(plan.sections[0])
-        section.check(log)
+        check_section(section, log)
         log.raise_if_errors()
         return section.entries()
 
