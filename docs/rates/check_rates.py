@@ -15,6 +15,10 @@ processes of the recording, which no baseline uses.
 Heads are measured live: one run judges all workloads in rounds, each against its own baseline, by the
 rule of a run of that many comparisons. Slower heads do exactly 15 and 20 % more (``SIZE``). A baseline
 meets each slowdown once at most, so no two comparisons of one line of the table share a process.
+
+Baselines and heads should come from one harness: `PYTHONPATH` chooses the copy of `bench` that measures
+and judges (the first line printed names it), and ``--trees`` where the workloads lie, best under a path
+as long as the one they were recorded under, because that length moves memory layout.
 """
 
 from __future__ import annotations
