@@ -6,7 +6,7 @@ stay, ordered by layer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,11 +58,7 @@ def read_layers(documents: Iterable[Document], log: DiagnosticLog, limits: Limit
     for shape, place in reader.shapes:
         check_shapes((shape,), domains, place, log)
     merges = reader.settings.merges
-    for path, (_, place) in merges.items():
-        section = parse_pattern(path).segments[0].literal
-        if section is not None and section not in reader.sections:
-            hint = did_you_mean(section, reader.sections) or "begin with the name of a section: section.**"
-            log.report("no-effect", f"{path!r} merges nothing: no section {section!r}", place, hint=hint)
+    _check_paths(merges, reader.sections, log)
     return Layers(
         tuple(reader.rules),
         tuple(reader.sections),
@@ -72,6 +68,23 @@ def read_layers(documents: Iterable[Document], log: DiagnosticLog, limits: Limit
         MergePaths({path: strategy for path, (strategy, _) in merges.items()}) if merges else NO_PATHS,
         Schemas(reader.schemas) if reader.schemas else NO_SCHEMAS,
     )
+
+
+def _check_paths(
+    paths: Mapping[str, tuple[str, Place]], sections: Collection[str], log: DiagnosticLog
+) -> None:
+    """Report paths of strategies that can match no key."""
+    for path, (_, place) in paths.items():
+        first, *others = parse_pattern(path).segments
+        section = first.literal
+        if section is not None and section not in sections:
+            hint = did_you_mean(section, sections) or "begin with the name of a section: section.**"
+            log.report("no-effect", f"{path!r} merges nothing: no section {section!r}", place, hint=hint)
+        elif not others and not first.is_any_depth:
+            hint = f"write {path}.** for all keys of the section"
+            log.report(
+                "no-effect", f"{path!r} merges nothing: it names a section and no key", place, hint=hint
+            )
 
 
 def check_shapes(shapes: Iterable[Pattern], domains: DomainSet, place: Place, log: DiagnosticLog) -> None:
@@ -179,12 +192,10 @@ def read_rule(
     """Read one line of a section, short or long form; problems go to ``log``, None after a fatal one."""
     node = entry.node
     negated = entry.key.startswith("!")
-    if (
-        isinstance(node, MapNode)
-        and node.find("value")
-        and _LONG_FORM.issuperset(item.key for item in node.entries)
-    ):
-        return _LongForm(section, entry, place, order, log).rule(node, layer)
+    if isinstance(node, MapNode) and node.find("value"):
+        if _LONG_FORM.issuperset(item.key for item in node.entries):
+            return _LongForm(section, entry, place, order, log).rule(node, layer)
+        _question_words(node, place.file, log)
     if negated and not (isinstance(node, ScalarNode) and node.value is None):
         message = f"the removing pattern {entry.key!r} has a value"
         log.report(
@@ -192,6 +203,22 @@ def read_rule(
         )
         return None
     return Rule(section, entry.key, REMOVED if negated else plain(node), place, layer, order)
+
+
+def _question_words(node: MapNode, file: str, log: DiagnosticLog) -> None:
+    """Report what looks like a misspelled word of the long form where all else would be one."""
+    others = [item for item in node.entries if item.key not in _LONG_FORM]
+    likely = {item.key: word for item in others for word in sorted(_LONG_FORM) if _one_edit(item.key, word)}
+    if len(likely) < len(others):
+        return
+    for item in others:
+        word = likely[item.key]
+        message = (
+            f"{item.key!r} looks like {word!r} of the long form; as it is, the whole mapping is the value"
+        )
+        hint = f"write {word}, or {{value: {{value: ...}}}} for a mapping"
+        place = Place(file, *item.mark)
+        log.report("questioned-name", message, place, hint=hint, width=len(item.key))
 
 
 class _LongForm:

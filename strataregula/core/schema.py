@@ -102,7 +102,8 @@ def check_values(
                         message = f"the value of {key!r}{inside}: {problem}"
                         log.report("schema", message, place, hint="change the value, or the schema")
     for pattern, place in schemas.unused():
-        hint = "begin with the name of a section: section.**"
+        alone = len(parse_pattern(pattern).segments) == 1
+        hint = f"write {pattern}.**" if alone else "begin with the name of a section: section.**"
         log.report("no-effect", f"the schema of {pattern!r} fits no key", place, hint=hint)
 
 

@@ -111,12 +111,12 @@ def _mark_of(error: yaml.YAMLError, text: str) -> Mark:
 def _syntax_hint(text: str, mark: Mark) -> str:
     lines = text.split("\n")
     line = lines[mark[0] - 1] if mark[0] <= len(lines) else ""
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return "indent with spaces, not with tabs"
     start = line.strip()
     if start[:1] in _SPECIAL_START:
         key = start.split(": ")[0].rstrip(":")
         return _QUOTE_HINT.replace("{}", key)
-    if "\t" in line[: len(line) - len(line.lstrip())]:
-        return "indent with spaces, not with tabs"
     return ""
 
 

@@ -397,6 +397,25 @@ def test_every_fault_has_a_code_and_a_place(text, code, line, column):
     assert (found[0].place.line, found[0].place.column) == (line, column), found[0].render()
 
 
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        ("{value: 1, wehre: {role: api}}", ["questioned-name"]),
+        ("{value: 1, where: {role: api}, excpt: {role: web}}", ["questioned-name"]),
+        ("{value: 1, merges: deep, prioriti: 1}", ["questioned-name"] * 2),
+    ],
+)
+def test_a_misspelled_word_of_the_long_form_is_questioned(value, code):
+    text = f"domains: {{role: [api, web]}}\ns: {{'a.{{role}}': {value}}}"
+    assert codes(text) == code
+    lenient = compile_text(text, strict=False)
+    assert isinstance(lenient["a.api"], dict)
+
+
+def test_other_mappings_with_a_value_are_values():
+    assert compile_text("s: {a: {value: 1, unit: ms}, b: {value: 1, where: x, unit: s}}")["a"]["unit"] == "ms"
+
+
 def test_a_string_where_a_list_is_meant_is_never_taken_letter_by_letter():
     (found,) = problems("domains: {region: kanto}\ns: {'{region}': 1}")
     assert "'kanto'" in found.message

@@ -182,6 +182,9 @@ def test_bad_settings(text, words):
 def test_a_path_of_no_section_is_an_error():
     ((code, _, message),) = problems({"a.yaml": "settings: {merge: {ss.a: deep}}\ns: {a: 1}"})
     assert (code, message) == ("no-effect", "'ss.a' merges nothing: no section 'ss'")
+    ((code, _, message),) = problems({"a.yaml": "settings: {merge: {s: deep}}\ns: {a: 1}"})
+    assert (code, message) == ("no-effect", "'s' merges nothing: it names a section and no key")
+    assert compile_files({"a.yaml": "settings: {merge: {'**': deep}}\ns: {a: 1}"})["a"] == 1
 
 
 def test_a_bad_path_is_a_syntax_error():
