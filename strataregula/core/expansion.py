@@ -10,6 +10,7 @@ from strataregula.core.coverage import Coverage
 from strataregula.core.pattern import parse_key
 from strataregula.core.planner import Plan, PlannedRule, Run, SectionPlan
 from strataregula.core.segments import format_key, quote_segment
+from strataregula.core.suggestions import near_pattern
 from strataregula.core.templates import Template
 from strataregula.core.values import same_value
 from strataregula.diagnostics import DiagnosticLog
@@ -162,7 +163,7 @@ class _Resolution:
             return
         part.update(dict.fromkeys(self.selected(planned), planned.rule.value))
         if not part:
-            report_no_keys(planned, self.section.name, self.log)
+            report_no_keys(planned, self.section.name, self.log, self.made)
 
     def selected(self, planned: PlannedRule) -> list[str]:
         test = RuleCoverage(planned)
@@ -205,11 +206,15 @@ def _fixed_ends(template: Template) -> tuple[str, str]:
     return head, tail
 
 
-def report_no_keys(planned: PlannedRule, section: str, log: DiagnosticLog) -> None:
-    """Report that a rule which selects finds no key."""
+def report_no_keys(planned: PlannedRule, section: str, log: DiagnosticLog, keys: Iterable[str] = ()) -> None:
+    """Report that a rule which selects finds none of the ``keys`` of its section."""
+    if not log.has_room("no-keys"):
+        return
     pattern = planned.rule.pattern
     message = f"the rule {pattern!r} ends with no key: no other rule of {section!r} makes one"
+    near = near_pattern(pattern, planned.template, keys)
     hint = "give its wildcards a domain with a shape or a capture, or check the spelling"
+    hint = f"did you mean {near!r}?" if near else hint
     log.report("no-keys", message, planned.rule.place, hint=hint, width=len(pattern))
 
 

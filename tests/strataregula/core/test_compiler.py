@@ -416,6 +416,26 @@ def test_other_mappings_with_a_value_are_values():
     assert compile_text("s: {a: {value: 1, unit: ms}, b: {value: 1, where: x, unit: s}}")["a"]["unit"] == "ms"
 
 
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [
+        ("egde.*", "did you mean 'edge.*'?"),
+        ("!*.gatway", "did you mean '!*.gateway'?"),
+        ("!egde.api", "did you mean '!edge.api'?"),
+        ("core.*", "check the spelling"),
+        ("edge.*.x", "check the spelling"),
+        ("**.webb", "check the spelling"),
+    ],
+)
+def test_a_rule_without_keys_is_answered_with_the_nearest_pattern(pattern, hint):
+    value = "" if pattern.startswith("!") else "1"
+    (problem,) = problems(
+        f"domains: {{role: [gateway, api]}}\ns:\n  edge.{{role}}: 1\n  '{pattern}': {value}"
+    )
+    assert problem.code == "no-keys"
+    assert problem.hint.endswith(hint)
+
+
 def test_a_string_where_a_list_is_meant_is_never_taken_letter_by_letter():
     (found,) = problems("domains: {region: kanto}\ns: {'{region}': 1}")
     assert "'kanto'" in found.message
