@@ -56,9 +56,11 @@ class PairedExecutor:
         ours, theirs = socket.socketpair()
         workers: list[Worker] = []
         try:
-            for side, link, leads in ((self.base, ours, True), (self.head, theirs, False)):
-                own = self.base_specs.get(spec.id, spec) if leads else spec
-                request = {**side.request(own, task), "link": link.fileno(), "leads": leads, "cpu": side.cpu}
+            for side, link in ((self.base, ours), (self.head, theirs)):
+                is_head = link is theirs
+                own = spec if is_head else self.base_specs.get(spec.id, spec)
+                request = {**side.request(own, task), "link": link.fileno(), "cpu": side.cpu}
+                request |= {"slowed": is_head, "leads": is_head == bool(task.process % 2)}
                 workers.append(side.start(request, seed, timeout, [link.fileno()], _anywhere(side.cpu)))
                 link.close()  # the worker holds it now; where a worker dies, its partner must hear of it
             base, head = hear_out(workers, timeout)

@@ -6,7 +6,8 @@ argument, so nothing that the subject prints can be mistaken for a result.
 Request keys: ``mode`` (``collect``, ``time``, ``p95``, ``p99``, ``peak``, ``rss``), ``suite`` (path),
 ``id_path``, ``function``, ``case``, ``roots`` (bound subjects), ``watch`` (unbound subjects to report),
 ``alarm_s``, ``duration_s``, ``method``, ``slowdown``; for one side of a pair also ``link`` (a descriptor),
-``leads`` (true for the base) and ``cpu`` (to move to once everything is imported).
+``leads`` (whether it begins), ``slowed`` (whether the slowdown is its own) and ``cpu`` (to move to once
+everything is imported).
 Answer: ``{"ok": ...}`` or ``{"error": {"kind", "message"}}``, with ``"partner": true`` where only the other
 side of a pair is to blame.
 """
@@ -160,8 +161,15 @@ def _half_of_pair(request: dict[str, Any], target: Target) -> dict[str, Any]:
     if request.get("cpu") is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(request["cpu"])})
     link = Link(int(request["link"]))
-    leads = bool(request["leads"])
-    return _as_answer(paired.measure_half(target, _time_task(request), request["mode"], link, leads=leads))
+    half = paired.measure_half(
+        target,
+        _time_task(request),
+        request["mode"],
+        link,
+        leads=bool(request["leads"]),
+        slowed=bool(request["slowed"]),
+    )
+    return _as_answer(half)
 
 
 def _time_task(request: dict[str, Any]) -> TimeTask:

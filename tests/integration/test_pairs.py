@@ -6,6 +6,7 @@ from statistics import median
 
 import pytest
 
+from bench.errors import MeasurementError
 from bench.executor import IsolatedExecutor, Task
 from bench.model import FailureKind, Method, ProcessFailure, ProcessRun
 from bench.pairs import PairedExecutor
@@ -131,3 +132,20 @@ def test_a_side_that_hangs_ends_the_pair_in_time(pair):
 
     assert isinstance(failure, ProcessFailure)
     assert failure.kind is FailureKind.TIMED_OUT
+
+
+def test_who_begins_changes_from_pair_to_pair(pair, monkeypatch):
+    executor, specs = pair()
+    asked = []
+
+    def start(self, request, *_more):
+        asked.append(request)
+        raise MeasurementError("far enough")
+
+    monkeypatch.setattr(IsolatedExecutor, "start", start)
+    for process in range(4):
+        with pytest.raises(MeasurementError):
+            executor.measure(specs["work"], Task("time", process))
+
+    assert [request["leads"] for request in asked] == [True, False, True, False]
+    assert not any(request["slowed"] for request in asked)
