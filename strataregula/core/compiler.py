@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Final, Literal, overload
+from typing import Any, Final, Literal, overload
 
 from strataregula.core.compiled import CompiledConfig
 from strataregula.core.documents import Document, Files, Source, SystemFiles, read_sources
-from strataregula.core.evaluation import Context, Evaluator, evaluate, is_special
+from strataregula.core.evaluation import Context, Evaluator, is_special
 from strataregula.core.expansion import expand
 from strataregula.core.explanations import CompiledKeys
 from strataregula.core.layers import read_layers
 from strataregula.core.lazy_config import LazyConfig
+from strataregula.core.pattern import parse_key
 from strataregula.core.planner import MAX_KEYS, Plan, plan_rules
 from strataregula.core.resolver import MAX_KEYS_PER_RULE, Resolver
 from strataregula.core.schema import Schemas, check_values
@@ -121,11 +122,24 @@ def _compiled(
     special = any(is_special(planned.rule) for section in plan.sections for planned in section.rules)
     if context.paths or special:
         evaluator = Evaluator(CompiledKeys(plan, sections), context, log)
-        evaluate(plan, sections, evaluator)
+        _evaluate(plan, sections, evaluator)
     log.raise_if_errors()
     return CompiledConfig(
         sections, plan, resolver, fingerprint=fingerprint, warnings=log.warnings, evaluator=evaluator
     )
+
+
+def _evaluate(plan: Plan, sections: Mapping[str, dict[str, Any]], evaluator: Evaluator) -> None:
+    """Put the final values into expanded sections; keys with plain values are not touched."""
+    paths = evaluator.context.paths
+    for section in plan.sections:
+        entries = sections[section.name]
+        special = {id(planned.rule.value) for planned in section.rules if is_special(planned.rule)}
+        chosen = [key for key, value in entries.items() if id(value) in special] if special else []
+        if paths:
+            chosen += [key for key in entries if paths.strategy((section.name, *parse_key(key)))]
+        for key in dict.fromkeys(chosen):
+            entries[key] = evaluator.value(section.name, key)
 
 
 def _fingerprint(documents: Iterable[Document], env: Mapping[str, str | None], *, strict: bool) -> str:

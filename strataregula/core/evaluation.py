@@ -26,7 +26,7 @@ from strataregula.core.interpolation import (
 )
 from strataregula.core.merging import NO_PATHS, MergeError, MergePaths, merged
 from strataregula.core.pattern import parse_key
-from strataregula.core.planner import Plan, PlannedRule
+from strataregula.core.planner import PlannedRule
 from strataregula.core.references import (
     Address,
     Captures,
@@ -37,7 +37,7 @@ from strataregula.core.references import (
     variable,
 )
 from strataregula.core.values import MAX_DEPTH, FrozenDict, FrozenList, same_value
-from strataregula.diagnostics import DiagnosticLog
+from strataregula.diagnostics import DiagnosticLog, did_you_mean
 from strataregula.model import REMOVED, Rule, shown
 
 __all__ = [
@@ -48,7 +48,6 @@ __all__ = [
     "Evaluator",
     "Keys",
     "contributors",
-    "evaluate",
     "is_special",
 ]
 
@@ -56,6 +55,7 @@ MAX_VALUE: Final = 1_000_000
 """Characters and items of one value, what it refers to counted in full."""
 MAX_BUILT: Final = 100_000_000
 """Characters and items that references and merges of one compilation make anew."""
+_MAX_COMPARISONS: Final = 20
 
 Covering: TypeAlias = "Sequence[tuple[PlannedRule, Mapping[str, str]]]"
 """The rules that cover a key with the bindings of their captures, the winner first."""
@@ -63,6 +63,9 @@ Covering: TypeAlias = "Sequence[tuple[PlannedRule, Mapping[str, str]]]"
 
 class Keys(Names, Protocol):
     """The keys of a configuration and the rules behind them, expanded or not."""
+
+    def near(self, key: str) -> Sequence[str]:
+        """Return keys that look like one that no section holds."""
 
     def covering(self, section: str, key: str) -> Covering:
         """Return the rules that cover a key that the section holds, the winner first."""
@@ -99,19 +102,6 @@ def is_special(rule: Rule) -> bool:
     return rule.merge not in {"", "replace"} or refers(rule.value)
 
 
-def evaluate(plan: Plan, sections: Mapping[str, dict[str, Any]], evaluator: Evaluator) -> None:
-    """Put the final values into expanded sections; keys with plain values are not touched."""
-    paths = evaluator.context.paths
-    for section in plan.sections:
-        entries = sections[section.name]
-        special = {id(planned.rule.value) for planned in section.rules if is_special(planned.rule)}
-        chosen = [key for key, value in entries.items() if id(value) in special] if special else []
-        if paths:
-            chosen += [key for key in entries if paths.strategy((section.name, *parse_key(key)))]
-        for key in dict.fromkeys(chosen):
-            entries[key] = evaluator.value(section.name, key)
-
-
 class _Evaluated(NamedTuple):
     value: Any
     size: int
@@ -132,6 +122,7 @@ class Evaluator:
         self._shared: dict[tuple[int, ...], _Evaluated] = {}
         self._reported: set[object] = set()
         self._built = 0
+        self._comparisons = _MAX_COMPARISONS
 
     def value(self, section: str, key: str) -> Any:
         """Return the value of a key that the section holds."""
@@ -172,6 +163,13 @@ class Evaluator:
         """Report a problem of a rule, once for what it is ``about``."""
         if self.first_time((code, planned.rule.order, about)):
             self.log.report(code, message, planned.rule.place, hint=hint, width=len(planned.rule.pattern))
+
+    def hint(self, problem: Unresolved) -> str:
+        """Return what to write instead; keys are compared for the first problems only, it takes its time."""
+        if not problem.like or not self._comparisons or not self.log.has_room(problem.code):
+            return problem.hint
+        self._comparisons -= 1
+        return did_you_mean(problem.like, self.keys.near(problem.like)) or problem.hint
 
     def first_time(self, mark: object) -> bool:
         """Tell whether ``mark`` was not seen before, and remember it."""
@@ -378,11 +376,18 @@ class _Resolution:
     def simple(self, reference: Reference, found: Interpolation | Unresolved) -> _Evaluated:
         text = reference.source
         if isinstance(found, Unresolved):
-            self.report(found.code, f"{text}: {found.message}", found.hint, text)
+            self.unresolved(found, text)
         else:
             self.attempt.used.append(found)
             text = str(found.value)
         return _Evaluated(text, 1 + len(text), 1)
+
+    def unresolved(self, problem: Unresolved, source: str) -> None:
+        """Report a reference, once for the rule; what it may have meant is looked for then and not before."""
+        evaluator, rule = self.evaluator, self.planned.rule
+        if evaluator.first_time((problem.code, rule.order, source)):
+            message, hint = f"{source}: {problem.message}", evaluator.hint(problem)
+            evaluator.log.report(problem.code, message, rule.place, hint=hint, width=len(rule.pattern))
 
     def report(self, code: str, message: str, hint: str, about: object) -> None:
         self.evaluator.report(code, message, self.planned, hint, about)

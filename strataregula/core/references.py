@@ -14,7 +14,6 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from strataregula.answers import Interpolation
 from strataregula.core.domains import DomainSet
 from strataregula.core.segments import format_key, parse_key
-from strataregula.diagnostics import did_you_mean
 from strataregula.errors import PatternSyntaxError
 
 __all__ = ["Address", "Captures", "Names", "Unresolved", "address_of", "as_text", "variable"]
@@ -37,16 +36,14 @@ class Names(Protocol):
     def sections(self) -> Collection[str]:
         """The names of all sections."""
 
-    def near(self, key: str) -> Sequence[str]:
-        """Return keys that look like one that no section holds."""
-
 
 class Unresolved(NamedTuple):
-    """Why a reference has no meaning."""
+    """Why a reference has no meaning; ``like`` is a key that may be misspelled."""
 
     code: str
     message: str
     hint: str
+    like: str = ""
 
 
 class Captures:
@@ -126,9 +123,9 @@ def address_of(inside: str, home: str, names: Names) -> Address | Unresolved:
     if holders:
         message = f"the key {key!r} is in several sections: {', '.join(holders)}"
         return Unresolved("unresolved-reference", message, f"write ${{{holders[0]}:{key}}}")
-    wanted = key or inside
-    hint = did_you_mean(wanted, names.near(wanted)) or "name a capture of the pattern or a key that exists"
-    return Unresolved("unresolved-reference", f"there is no key and no capture {inside!r}", hint)
+    message = f"there is no key and no capture {inside!r}"
+    hint = "name a capture of the pattern or a key that exists"
+    return Unresolved("unresolved-reference", message, hint, key or inside)
 
 
 def _canonical(text: str) -> str:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from strataregula import CompilationError, ConfigCompiler
 from strataregula.core import evaluation
+from strataregula.core.explanations import CompiledKeys
 
 DOMAINS = {
     "prefecture": {"by": "region", "values": {"kanto": ["tokyo", "kanagawa"], "kansai": ["osaka"]}},
@@ -216,6 +217,13 @@ def test_the_work_of_one_compilation_is_bounded(monkeypatch):
     with pytest.raises(CompilationError) as caught:
         ConfigCompiler().compile(document)
     assert [problem.code for problem in caught.value.diagnostics] == ["limit"]
+
+
+def test_thousands_of_misspelled_references_are_compared_for_the_first_only(monkeypatch):
+    asked = []
+    monkeypatch.setattr(CompiledKeys, "near", lambda self, key: asked.append(key) or ())
+    assert len(problems({"a": [f"${{k{number}}}" for number in range(1_000)]})) == 200
+    assert len(asked) == 20
 
 
 def test_explain_names_merges_and_references():

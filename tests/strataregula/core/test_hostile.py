@@ -13,12 +13,33 @@ yaml_words = st.sampled_from(
     [
         "a", "s", "domains", "shapes", "use", "value", "where", "except", "priority", "merge", "by", "values", ":", ": ", "\n", "\n  ",
         "\n    ", "- ", "[", "]", "{", "}", ",", "*", "&x ", "*x", "<<", "!!", "!!int ", '"', "'", "|", ">", "?", "%", "#", "---", "\t", "1",
-        "null", "on", "~", "{1..9}", "'{d}'", "'a.*'", "'**'", "'!a'", "\x00", "é", "\ufeff", "2024-01-01", ".inf", "0x", "1:30",
+        "layers", "settings", "schema", "deep", "${", "${a}", "${env:A:-x}", "s.**: ", "null", "on", "~", "{1..9}", "'{d}'", "'a.*'", "'**'", "'!a'", "\x00", "é", "\ufeff", "2024-01-01", ".inf", "0x", "1:30",
     ]
 )  # fmt: skip
 yaml_texts = st.lists(yaml_words, max_size=25).map("".join)
-scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5))
-names = ["domains", "shapes", "s", "d", "a.{d}", "a.*", "value", "where", "except", "by", "values", "!a"]
+texts = st.one_of(st.text(max_size=5), st.sampled_from(["${a}", "${a.b}x", "${d}", "deep", "append", "${"]))
+scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), texts)
+names = [
+    "layers",
+    "settings",
+    "schema",
+    "limits",
+    "lenient",
+    "type",
+    "properties",
+    "domains",
+    "shapes",
+    "s",
+    "d",
+    "a.{d}",
+    "a.*",
+    "value",
+    "where",
+    "except",
+    "by",
+    "values",
+    "!a",
+]
 trees = st.recursive(
     scalars,
     lambda children: st.one_of(
