@@ -6,7 +6,8 @@ Only names are looked at; nothing is imported or executed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 SUITE_FOLDERS = ("benchmarks", "bench", "tests/benchmarks")
@@ -15,6 +16,7 @@ SUITE_FILES = ("bench_*.py", "*_bench.py")
 _NOT_SUBJECTS = frozenset(
     {"bench", "benchmarks", "build", "dist", "doc", "docs", "example", "examples", "scripts", "test", "tests"}
 )
+_NOT_CODE = frozenset({"conftest", "noxfile", "setup", "sitecustomize", "usercustomize"})
 
 
 def default_suites(root: Path) -> tuple[str, ...]:
@@ -47,6 +49,19 @@ def guess_subject(root: Path, project: str | None, suites: tuple[str, ...] = ())
         if names:
             return tuple(names) if len(names) == 1 else ()
     return ()
+
+
+def siblings(folder: Path, subjects: Sequence[str], suites: Sequence[Path]) -> tuple[str, ...]:
+    """Return what else of the project can be imported from ``folder``, which holds its subjects.
+
+    The subject may be a thin face of another package beside it. Suites, with whatever helps them, are no part
+    of it: neither their packages nor, where a suite lies in the folder itself, the modules next to it.
+    """
+    tops = {suite.relative_to(folder).parts[0] for suite in suites if folder in suite.parents}
+    beside_suites = any(suite == folder or (suite.parent == folder and suite.suffix) for suite in suites)
+    names = _packages(folder) if beside_suites else list(_importable(folder))
+    excluded = _NOT_SUBJECTS | _NOT_CODE | sys.stdlib_module_names | tops | set(subjects)
+    return tuple(sorted(set(names) - excluded))
 
 
 def _importable(folder: Path) -> Iterator[str]:

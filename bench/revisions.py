@@ -109,7 +109,10 @@ def _refuse_foreign(collection: Collection, side: str) -> None:
     """A base without the benchmark makes it new; a base that runs other code than its own must not."""
     for problem in collection.problems:
         if problem.kind is FailureKind.FOREIGN:
-            raise SubjectError(f"on the {side}, {problem.benchmark}: {problem.message}")
+            raise SubjectError(
+                f"on the {side}, {problem.benchmark}: {problem.message}",
+                hint="where suites lie inside of the package, each revision has its own: --suite-from each",
+            )
 
 
 class _Study:

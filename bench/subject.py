@@ -48,7 +48,9 @@ def locate(name: str, project: Path) -> Path:
     Raises SubjectNotFoundError when neither does, SubjectError when the name is this program's own.
     """
     candidates = [project, project / "src"]
-    found = next((folder for folder in candidates if _holds(folder, name)), None)
+    # A folder without code of its own may be what is left of a package that moved to src.
+    tried = ((folder, holds) for holds in (_holds, _may_hold) for folder in candidates)
+    found = next((folder for folder, holds in tried if holds(folder, name)), None)
     if name == "bench" and found is not None and (found / name).resolve() != Path(__file__).resolve().parent:
         raise SubjectError(
             f"the project's package {found / name} has the name of the harness {Path(__file__).parent}: "
@@ -65,11 +67,11 @@ def locate(name: str, project: Path) -> Path:
 
 
 def _holds(folder: Path, name: str) -> bool:
-    return (
-        (folder / name / "__init__.py").is_file()
-        or (folder / f"{name}.py").is_file()
-        or (folder / name).is_dir()
-    )
+    return (folder / name / "__init__.py").is_file() or (folder / f"{name}.py").is_file()
+
+
+def _may_hold(folder: Path, name: str) -> bool:
+    return (folder / name).is_dir()
 
 
 def bind(roots: Mapping[str, str]) -> None:

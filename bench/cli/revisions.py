@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import gitref
+from bench.cli.wiring import subject_roots
 from bench.discovery import find_suites
 from bench.environments import IsolatedEnvironment, environment_for, package_differences
 from bench.errors import BenchGuardError, ConfigurationError, DiscoveryError, SubjectError
@@ -19,7 +20,6 @@ from bench.model import Side
 from bench.pairs import PairedExecutor
 from bench.revisions import Revisions
 from bench.settings import Settings
-from bench.subject import locate
 from bench.worktrees import Worktrees, open_worktrees
 
 _NAMED = 5
@@ -106,7 +106,7 @@ def _homes(
 ) -> tuple[tuple[_Home, _Home], tuple[str, ...]]:
     """Either side's tree, or the environment that it was installed into; and what differs besides."""
     if not asked.isolated:
-        in_base, in_head = (_bound(settings.subject, tree) for tree in (trees.base, trees.head))
+        in_base, in_head = (subject_roots(settings, tree) for tree in (trees.base, trees.head))
         return (_Home(in_base), _Home(in_head)), ()
     base, head = (
         environment_for(tree, ports.progress.say, cache=trees.cache, extras=asked.extras)
@@ -119,10 +119,6 @@ def _homes(
     )
     homes = (_installed(settings.subject, base), _installed(settings.subject, head))
     return homes, (notice,) if differences else ()
-
-
-def _bound(subjects: Sequence[str], tree: Path) -> Mapping[str, str]:
-    return {name: str(locate(name, tree)) for name in subjects}
 
 
 def _installed(subjects: Sequence[str], environment: IsolatedEnvironment) -> _Home:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from bench import machine
 from bench.cli.output import say
@@ -11,6 +13,7 @@ from bench.clock import SystemClock
 from bench.executor import IsolatedExecutor
 from bench.gitref import describe
 from bench.guard import Ports
+from bench.layout import siblings
 from bench.measure.kernels import REFERENCE_VERSION
 from bench.pairs import PairedExecutor
 from bench.progress import Progress
@@ -76,9 +79,21 @@ def _will_record(settings: Settings, store: FileBaselineStore, command: str) -> 
     return command in _WRITING or (command == "check" and first_check)
 
 
-def subject_roots(settings: Settings) -> dict[str, str]:
-    """Map every subject to the folder that holds it; SubjectError where one is not in the project."""
-    return {name: str(locate(name, settings.root)) for name in settings.subject}
+def subject_roots(settings: Settings, tree: Path | None = None) -> dict[str, str]:
+    """Map every subject, and what it may import from beside it, to the folder in ``tree`` that holds it.
+
+    ``tree`` is the project itself unless given. SubjectError where a subject is not in it.
+    """
+    tree = tree or settings.root
+    found = {name: locate(name, tree) for name in settings.subject}
+    places = (settings.root / place for place in (*settings.paths, *settings.suites))
+    suites = [tree / os.path.relpath(place, settings.root) for place in places]
+    beside = {
+        name: folder
+        for folder in dict.fromkeys(found.values())
+        for name in siblings(folder, settings.subject, suites)
+    }
+    return {name: str(folder) for name, folder in {**beside, **found}.items()}
 
 
 def described(settings: Settings) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.layout import default_suites, guess_subject
+from bench.layout import default_suites, guess_subject, siblings
 
 
 def plant(root, *files):
@@ -52,3 +52,20 @@ def test_a_package_of_suites_is_not_the_subject(tmp_path):
 def test_suites_are_found_in_the_usual_places(tmp_path, files, suites):
     plant(tmp_path, *files)
     assert default_suites(tmp_path) == suites
+
+
+@pytest.mark.parametrize(
+    ("files", "suites", "found"),
+    [
+        (["face/__init__.py", "core/__init__.py", "_fast.py"], ["benchmarks"], ("_fast", "core")),
+        (["face/__init__.py", "tests/__init__.py", "setup.py", "random.py"], ["benchmarks"], ()),
+        (["face/__init__.py", "speed/__init__.py", "core/__init__.py"], ["speed/bench_a.py"], ("core",)),
+        (["face/__init__.py", "core/__init__.py", "data.py", "bench_a.py"], ["bench_a.py"], ("core",)),
+        (["face/__init__.py", "core/__init__.py"], ["../outside", "."], ("core",)),
+    ],
+)
+def test_siblings_are_the_projects_other_code_but_not_its_suites_and_their_helpers(
+    tmp_path, files, suites, found
+):
+    plant(tmp_path, *files)
+    assert siblings(tmp_path, ["face"], [tmp_path / suite for suite in suites]) == found

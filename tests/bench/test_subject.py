@@ -94,6 +94,13 @@ def test_a_single_module_is_a_subject_too(tmp_path):
     assert subject.locate("shop", tmp_path) == tmp_path
 
 
+def test_what_is_left_in_the_root_of_a_package_that_moved_to_src_is_not_the_subject(tmp_path):
+    (tmp_path / "shop" / "__pycache__").mkdir(parents=True)
+    package(tmp_path / "src", "shop")
+
+    assert subject.locate("shop", tmp_path) == tmp_path / "src"
+
+
 def test_a_missing_subject_names_both_places_and_what_to_type(tmp_path):
     with pytest.raises(SubjectError) as caught:
         subject.locate("shop", tmp_path)

@@ -146,6 +146,36 @@ def test_a_branch_is_compared_with_where_it_left_main(project):
     assert report["base"]["commit"] == project.git("rev-parse", "start").strip()
 
 
+def test_what_the_subject_imports_from_beside_it_is_of_the_same_revision(laid_out, monkeypatch):
+    folder = laid_out.module.parent
+    monkeypatch.setenv("PYTHONPATH", str(folder))  # as an editable install would: the working tree's copy
+    laid_out.allocates(1_000_000)
+    laid_out.module.rename(folder / "shop_core.py")
+    laid_out.module.write_text("from shop_core import work\n")
+    laid_out.commit("v1")
+    (folder / "shop_core.py").write_text(SHOP.format(size=3_000_000))
+
+    code, report = laid_out.ab("--base", "v1")
+
+    assert (code, peak(report)["verdict"]) == (1, "regressed")
+    assert peak(report)["base"] == pytest.approx(1_000_000, rel=0.01)
+
+
+def test_suites_inside_the_package_are_each_revisions_own(project, capsys):
+    project.allocates(1_000_000).module.unlink()
+    project.write("shop/__init__.py", SHOP.format(size=1_000_000))
+    project.write("shop/speed/__init__.py", "")
+    project.write("shop/speed/bench_shop.py", SUITE)
+    project.write("pyproject.toml", PROJECT + "[tool.bench-guard]\nsuites = ['shop/speed']\n")
+    project.commit("v1")
+    project.write("shop/__init__.py", SHOP.format(size=3_000_000))
+
+    assert project.ab("--base", "v1")[0] == 4
+    assert "--suite-from each" in capsys.readouterr().err
+    code, report = project.ab("--base", "v1", "--suite-from", "each")
+    assert (code, peak(report)["verdict"]) == (1, "regressed")
+
+
 def test_time_is_measured_by_pairs(project):
     project.write("shop.py", "def work(): return sum(range(2_000))\n")
     project.commit("v1")
