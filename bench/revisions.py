@@ -29,6 +29,7 @@ from bench.model import (
     Side,
     Verdict,
 )
+from bench.pairs import PairedExecutor
 from bench.passes import SHOWN_PROCESSES, Session, memory_pass, ratio_pass, sample
 from bench.policy import conclude, limits_for, rule_for
 from bench.rows import collect_rows
@@ -123,16 +124,19 @@ class _Study:
     ) -> None:
         self.settings = settings
         self.collection = collection
-        self.pairs, self.head, self.base = (
-            Session(executor, ports.runs, ports.clock, ports.progress, settings.budget)
-            for executor in (revisions.pairs, revisions.head, revisions.base)
-        )
         there = revisions.base.collect(revisions.base_suites)
         _refuse_foreign(there, "base")
         _refuse_foreign(collection, "head")
         for name, file in there.subject_files:
             ports.progress.say(f"against {name} from {file}")
         self._there = {spec.id: spec for spec in there.specs if spec.id in (revisions.only or {spec.id})}
+        pairs = revisions.pairs
+        if isinstance(pairs, PairedExecutor):  # with suites of its own, the base's cases have other numbers
+            pairs = replace(pairs, base_specs=self._there)
+        self.pairs, self.head, self.base = (
+            Session(executor, ports.runs, ports.clock, ports.progress, settings.budget)
+            for executor in (pairs, revisions.head, revisions.base)
+        )
         self._unimportable = {problem.benchmark: problem.message for problem in there.problems}
 
     def measured(self) -> list[ProcessRun]:

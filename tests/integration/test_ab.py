@@ -209,6 +209,19 @@ class TestWhoseSuite:
 
         assert self.verdicts(report) == {"work": "ok", "more": "new"}
 
+    def test_each_its_own_compares_cases_of_the_same_name(self, project):
+        suite = "from bench import benchmark\nimport shop\nN = [{}]\n@benchmark(params={{'n': N}})\ndef work(n): shop.work(n)\n"
+        project.write("shop.py", "def work(n): return sum(range(n))\n")
+        project.write("benchmarks/bench_shop.py", suite.format("300, 30_000"))
+        project.commit("v1")
+        project.write("benchmarks/bench_shop.py", suite.format("3, 300, 30_000"))
+        project.commit("v2")
+
+        _, report = project.ab("--base", "v1", "--suite-from", "each", "--budget", "1", metric="time")
+
+        assert [row["verdict"] == "new" for row in report["comparisons"]] == [True, False, False]
+        assert all(abs(row["change"]) < 0.5 for row in report["comparisons"] if row["change"] is not None)
+
     def test_the_bases_on_both_sides(self, changed):
         _, report = changed.ab("--base", "v1", "--suite-from", "base")
 
