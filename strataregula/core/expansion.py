@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from strataregula.core.codegen import MatchFunction, generated_function
 from strataregula.core.coverage import Coverage
-from strataregula.core.pattern import parse_key
+from strataregula.core.overlap import Budget, BudgetSpentError, covered_keys, narrowed
+from strataregula.core.pattern import parse_key, parse_pattern
 from strataregula.core.planner import Plan, PlannedRule, Run, SectionPlan
 from strataregula.core.segments import format_key, quote_segment
 from strataregula.core.suggestions import near_pattern
@@ -17,6 +20,7 @@ from strataregula.diagnostics import DiagnosticLog
 from strataregula.model import REMOVED, shown
 
 __all__ = [
+    "MAX_TESTS",
     "RuleCoverage",
     "covering",
     "expand",
@@ -26,6 +30,11 @@ __all__ = [
     "report_conflict",
     "report_no_keys",
 ]
+
+MAX_TESTS: Final = 10_000_000
+"""Keys that the choosing rules of a section may be compared with in all."""
+_MANY: Final = 2_000
+_KEYS_A_RULE: Final = 16
 
 
 def expand(plan: Plan, log: DiagnosticLog | None = None) -> dict[str, dict[str, Any]]:
@@ -68,7 +77,8 @@ def _make(rules: Iterable[PlannedRule], into: dict[str, Any]) -> None:
     for planned in rules:
         value = planned.rule.value
         if planned.excluded:
-            into.update(dict.fromkeys(kept_keys(planned), value))
+            left_out = covered_keys(planned.template, planned.excluded)
+            into.update({key: value for key in planned.template.iter_keys() if key not in left_out})
             continue
         run = planned.template.run
         for prefix, middles, suffix in (run,) if run else planned.template.blocks():
@@ -126,6 +136,9 @@ class _Resolution:
 
     def __init__(self, section: SectionPlan, made: dict[str, Any], log: DiagnosticLog) -> None:
         self.section, self.made, self.log = section, made, log
+        self.makers = [planned for planned in section.rules if not planned.template.selects]
+        self.budget = Budget(MAX_TESTS)
+        self.gave_up = False
         self.conflicts: dict[str, _Conflict] = {}
 
     def entries(self) -> dict[str, Any]:
@@ -162,14 +175,47 @@ class _Resolution:
             _make((planned,), part)
             return
         part.update(dict.fromkeys(self.selected(planned), planned.rule.value))
-        if not part:
+        if not part and not self.gave_up:
             report_no_keys(planned, self.section.name, self.log, self.made)
 
     def selected(self, planned: PlannedRule) -> list[str]:
+        """Return the keys that a rule chooses; none when testing them would take too long."""
+        try:
+            return self.chosen(planned)
+        except BudgetSpentError:
+            self.overtaxed(planned)
+            return []
+
+    def chosen(self, planned: PlannedRule) -> list[str]:
         test = RuleCoverage(planned)
-        head, tail = _fixed_ends(planned.template)
-        likely = (key for key in self.made if key.startswith(head) and key.endswith(tail))
-        return [key for key in likely if test.covers(parse_key(key))]
+        if self.section.count < _KEYS_A_RULE * len(self.makers):
+            head, tail = _fixed_ends(planned.template)
+            likely = [key for key in self.made if key.startswith(head) and key.endswith(tail)]
+            self.budget.spend(len(likely))
+        else:
+            likely = list(self.shared(test.coverage))
+        fits = _text_test(planned) if len(likely) > _MANY else None
+        if fits is None:
+            return [key for key in likely if test.covers(parse_key(key))]
+        return list(filter(fits, likely))
+
+    def shared(self, coverage: Coverage) -> Iterator[str]:
+        """Yield the made keys that may be covered, some of them twice."""
+        for maker in self.makers:
+            for template in narrowed(maker.template, coverage, self.budget):
+                self.budget.spend(template.size)
+                yield from (key for key in template.iter_keys() if key in self.made)
+
+    def overtaxed(self, planned: PlannedRule) -> None:
+        if self.gave_up:
+            return
+        self.gave_up = True
+        message = (
+            f"the rules of {self.section.name!r} that choose among existing keys need "
+            f"more than {MAX_TESTS:,} comparisons"
+        )
+        hint = "begin and end them with fixed segments, or give their wildcards domains"
+        self.log.report("limit", message, planned.rule.place, hint=hint, width=len(planned.rule.pattern))
 
     def compare(self, rules: list[PlannedRule], parts: list[dict[str, Any]]) -> None:
         owners: dict[str, PlannedRule] = {}
@@ -188,6 +234,13 @@ class _Resolution:
             pairs[numbers] = conflict
         for numbers, keys in by_pair.items():
             report_conflict(pairs[numbers].first, pairs[numbers].second, keys[0], len(keys), self.log)
+
+
+def _text_test(planned: PlannedRule) -> MatchFunction | None:
+    """Return a function on whole keys for a rule without captures and exceptions, which is much faster."""
+    if planned.template.factors or planned.excluded:
+        return None
+    return generated_function(replace(parse_pattern(planned.rule.pattern), negated=False))
 
 
 def _fixed_ends(template: Template) -> tuple[str, str]:

@@ -6,13 +6,15 @@ keys only those are made that have a chance. Looking for such keys is paid from 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from strataregula.core.coverage import Coverage
+from strataregula.core.segments import parse_key
 from strataregula.core.templates import MAX_HELD, Factor, Field, Slot, Template
 
-__all__ = ["Budget", "BudgetSpentError", "narrowed"]
+__all__ = ["Budget", "BudgetSpentError", "covered_keys", "narrowed"]
 
 _Alignment = tuple[tuple[int, int], ...]
 _MAX_ALIGNMENTS: Final = 1_000
@@ -43,6 +45,20 @@ def narrowed(maker: Template, test: Coverage, budget: Budget) -> Iterator[Templa
     One template for each way in which the segments can stand beside each other; they may share keys.
     """
     return _Overlap(maker, test, budget).templates()
+
+
+def covered_keys(maker: Template, others: Iterable[Template], budget: Budget | None = None) -> set[str]:
+    """Return the keys of ``maker`` that any of the others covers."""
+    budget = budget or Budget(sys.maxsize)
+    found: set[str] = set()
+    for other in others:
+        test = Coverage(other)
+        for template in narrowed(maker, test, budget):
+            budget.spend(template.size)
+            found.update(
+                key for key in template.iter_keys() if key not in found and test.covers(parse_key(key))
+            )
+    return found
 
 
 class _Overlap:

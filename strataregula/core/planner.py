@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from strataregula.core.coverage import Coverage
 from strataregula.core.domains import DomainSet, check_parents, read_domains
 from strataregula.core.layers import check_shapes, read_rule
 from strataregula.core.nodes import NO_MARK, MapEntry, node_of
-from strataregula.core.pattern import clear_pattern_cache, parse_key, parse_pattern
+from strataregula.core.overlap import Budget, BudgetSpentError, covered_keys
+from strataregula.core.pattern import clear_pattern_cache, parse_pattern
 from strataregula.core.resolver import MAX_KEYS_PER_RULE, BindError, Resolver
 from strataregula.core.segments import specificity
 from strataregula.core.simple_rules import SimpleRules
@@ -37,6 +37,8 @@ __all__ = [
 ]
 
 MAX_KEYS: Final = 10_000_000
+MAX_EXCLUDED: Final = 2_000_000
+"""Keys that the exceptions of a rule may be compared with in all."""
 _COMPILE: Final = "compile a document: ConfigCompiler().compile({...})"
 _JOINED_TEXTS: Final = 2_000
 
@@ -178,21 +180,20 @@ def _bind_exception(text: str, resolver: Resolver) -> Template:
 
 
 def _count_after(excluded: tuple[Template, ...], template: Template, rule: Rule, log: DiagnosticLog) -> int:
-    tests = tuple(map(Coverage, excluded))
-    hits = [0] * len(tests)
-    left = 0
-    for key in template.iter_keys():
-        segments = parse_key(key)
-        covering = [number for number, test in enumerate(tests) if test.bindings(segments) is not None]
-        left += not covering
-        for number in covering:
-            hits[number] += 1
-    for number, hit in enumerate(hits):
-        if not hit:
-            message = f"except {rule.excluded[number]!r} excludes none of the rule's keys"
-            hint = "write a pattern of whole keys, or except: {capture: [value, ...]}"
-            log.report("no-effect", message, rule.place, hint=hint)
-    return left
+    budget = Budget(MAX_EXCLUDED)
+    left_out: set[str] = set()
+    try:
+        for number, exception in enumerate(excluded):
+            hit = covered_keys(template, (exception,), budget)
+            left_out |= hit
+            if not hit:
+                message = f"except {rule.excluded[number]!r} excludes none of the rule's keys"
+                hint = "write a pattern of whole keys, or except: {capture: [value, ...]}"
+                log.report("no-effect", message, rule.place, hint=hint)
+    except BudgetSpentError:
+        message = f"the exceptions of {rule.pattern!r} need more than {MAX_EXCLUDED:,} comparisons"
+        log.report("limit", message, rule.place, hint="write except: {capture: [value, ...]}, or fewer")
+    return template.size - len(left_out)
 
 
 def make_resolver(

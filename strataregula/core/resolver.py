@@ -371,18 +371,16 @@ def _check_mixtures(template: Template) -> None:
         plain = all(isinstance(piece, str | Slot) for piece in field)
         limit = _MAX_JOINED if plain else MAX_MIXED
         if size > limit:
-            what = "mixes captures that belong together" if plain else "mixes a glob with captures"
-            message = f"a segment {what}: {size:,} values, at most {limit:,} are allowed"
+            what = "captures that belong together" if plain else "a glob with captures"
+            message = f"a segment mixes {what}: {size:,} values, at most {limit:,} are allowed"
             raise BindError("limit", message, "give each of them a segment of its own")
 
 
 def _check_divisions(template: Template) -> None:
     """Refuse captures that belong together where a key could be divided in more than one way."""
     deep = [at for at, field in enumerate(template.fields) if not field]
-    if len(deep) < 2:
-        return
     used = [{piece.factor for piece in field if isinstance(piece, Slot)} for field in template.fields]
-    for at in range(deep[0] + 1, deep[-1]):
+    for at in range(deep[0] + 1, deep[-1]) if deep else ():
         for number in used[at]:
             if sum(number in others for others in used) > 1:
                 name = next(filter(None, template.factors[number].names), "a choice")
