@@ -47,7 +47,6 @@ __all__ = [
     "Covering",
     "Evaluator",
     "Keys",
-    "contributors",
     "is_special",
 ]
 
@@ -87,12 +86,15 @@ class Context:
         return planned.rule.merge or self.paths.strategy(path) or "replace"
 
 
-def contributors(covering: Covering, context: Context, path: tuple[str, ...]) -> Covering:
-    """Return the leading rules of ``covering`` whose values count, the winner first."""
+def _contributors(covering: Covering, otherwise: str) -> Covering:
+    """Return the leading rules of ``covering`` whose values count, the winner first.
+
+    ``otherwise`` is the strategy of rules that name none.
+    """
     for number, (planned, _) in enumerate(covering):
         if planned.rule.value is REMOVED:
             return covering[:number]
-        if context.strategy(planned, path) == "replace":
+        if (planned.rule.merge or otherwise) == "replace":
             return covering[: number + 1]
     return covering
 
@@ -235,7 +237,8 @@ class _Attempt:
         self.section, self.key = address
         self.path = self.section, *parse_key(self.key)
         self.covering = evaluator.keys.covering(*address)
-        self.counting = contributors(self.covering, evaluator.context, self.path)
+        self.otherwise = evaluator.context.paths.strategy(self.path) or "replace"
+        self.counting = _contributors(self.covering, self.otherwise)
         self.missing: list[Address] = []
         self.used: list[Interpolation] = []
         self.bound = False
@@ -272,9 +275,9 @@ class _Attempt:
                 report_conflict(below, above, self.key, 1, self.evaluator.log)
 
     def joined(self, planned: PlannedRule, below: Any, above: Any) -> Any:
-        context = self.evaluator.context
+        strategy = planned.rule.merge or self.otherwise
         try:
-            return merged(context.strategy(planned, self.path), below, above, context.paths, self.path)
+            return merged(strategy, below, above, self.evaluator.context.paths, self.path)
         except MergeError as error:
             hint = "write merge: replace for this rule, or make the values of one kind"
             self.evaluator.report("merge-type", error.message, planned, hint, error.path)
