@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -16,10 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.executor import Collection, IsolatedExecutor, Task, failure_of, hash_seed_of, process_run
-from bench.model import BenchmarkSpec, ProcessFailure, ProcessOutcome, ProcessRun
-from bench.workers import Answer, Worker, body, end, hear_out
+from bench.model import BenchmarkSpec, FailureKind, ProcessFailure, ProcessOutcome, ProcessRun
+from bench.workers import LATE, Answer, Worker, body, end, hear_out
 
 _PAIRED = frozenset({"time", "p95", "p99"})
+_INNOCENCE = {None: 0, "ended": 1, "late": 2}
+"""By what a worker says of its partner; who waited in vain was there, who found nobody may have come late."""
+_TIMEVAL = struct.Struct("@ll")
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class PairedExecutor:
 
     def _answers(self, spec: BenchmarkSpec, task: Task, timeout: float) -> tuple[Answer, Answer]:
         seed = hash_seed_of(task)
-        ours, theirs = socket.socketpair()
+        ours, theirs = _linked(timeout / 2)
         workers: list[Worker] = []
         try:
             for side, link in ((self.base, ours), (self.head, theirs)):
@@ -75,6 +79,21 @@ class PairedExecutor:
         return base, head
 
 
+def _linked(wait_s: float) -> tuple[socket.socket, socket.socket]:
+    """A socket pair on which a worker waits for the other no longer than ``wait_s``.
+
+    Both workers would otherwise be late together where one hangs, and nothing told them apart; nor would a
+    worker ever hear that its partner ended, while a child that the partner forked holds the other end.
+    """
+    ends = socket.socketpair()
+    for link in ends:
+        whole, rest = divmod(wait_s, 1)
+        link.setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.pack(int(whole), int(rest * 1e6) or 1)
+        )
+    return ends
+
+
 def _anywhere(cpu: int | None) -> tuple[int, ...]:
     """The CPUs to import on: both sides at once. Only then do both move to the one that they measure on."""
     if cpu is None or not hasattr(os, "sched_getaffinity"):
@@ -88,8 +107,12 @@ def _failure(spec: BenchmarkSpec, task: Task, base: Answer, head: Answer) -> Pro
     failed = [(side, answer, text) for side, answer in sides if (text := _text(answer))]
     if not failed:
         return None
-    side, answer, text = next((each for each in failed if not _lost_partner(each[1])), failed[0])
-    return replace(failure_of(spec.id, task, answer, f"on the {side}: {text}"), side=side)
+    side, answer, text = min(failed, key=lambda each: _INNOCENCE[_partner(each[1])])
+    failure = failure_of(spec.id, task, answer, f"on the {side}: {text}")
+    if _partner(answer) is None:
+        return replace(failure, side=side)
+    # It ended in good order, but only after its partner had given it up.
+    return replace(failure, side=side, kind=FailureKind.TIMED_OUT, message=f"on the {side}: {LATE}")
 
 
 def _text(answer: Answer) -> str | None:
@@ -97,9 +120,11 @@ def _text(answer: Answer) -> str | None:
     return told if isinstance(told, str) else None
 
 
-def _lost_partner(answer: Answer) -> bool:
+def _partner(answer: Answer) -> str | None:
+    """What this worker complains of: ``late`` or ``ended``, None where it blames nobody else."""
     error = (answer.message or {}).get("error")
-    return isinstance(error, dict) and error.get("partner") is True
+    told = error.get("partner") if isinstance(error, dict) else None
+    return told if told in _INNOCENCE else None
 
 
 def _joined(base: Answer, head: Answer) -> dict[str, Any]:

@@ -31,6 +31,7 @@ _BOOT = (
 """Pinned before anything is imported: our own CPU may be a busy one."""
 _KEPT_OUTPUT = 16_384
 _LARGEST_ANSWER = 64 * 1024 * 1024
+LATE = "no answer within its time-out; work that long needs @benchmark(timeout=SECONDS)"
 ORPHAN_GRACE_S = 10.0
 _FAREWELL_S = 1.0
 """A worker that has answered ends at once; one that does not (its benchmark forked) is killed after this."""
@@ -215,7 +216,7 @@ def body(answer: Answer) -> dict[str, Any] | str:
     if isinstance(error, dict):
         return str(error.get("message", "unknown error"))
     if answer.timed_out:
-        return "no answer within its time-out; work that long needs @benchmark(timeout=SECONDS)"
+        return LATE
     if answer.returncode is not None and answer.returncode < 0:
         return f"the process was killed by signal {_signal_name(-answer.returncode)}"
     if answer.returncode is None:

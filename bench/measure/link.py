@@ -12,11 +12,18 @@ _GO, _STOP = b"g", b"s"
 
 
 class PartnerLost(RuntimeError):  # noqa: N818  -- a state of affairs, found on the side that still lives
-    """The other worker of the pair ended before the measurement did."""
+    """The other worker of the pair ended before the measurement did, or is ``late`` with its turn."""
+
+    def __init__(self, message: str, *, late: bool = False) -> None:
+        super().__init__(message)
+        self.late = late
 
 
 class Link:
-    """One end of a socket pair, by its descriptor. Reading waits for the other side."""
+    """One end of a socket pair, by its descriptor. Reading waits for the other side.
+
+    Where the socket has a time-out (SO_RCVTIMEO, socket(7)), it waits no longer than that.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -52,6 +59,10 @@ class Link:
         while len(data) < size:
             try:
                 chunk = os.read(self._descriptor, size - len(data))
+            except BlockingIOError as error:
+                raise PartnerLost(
+                    "the other side of the pair did not hand over in time", late=True
+                ) from error
             except OSError:
                 chunk = b""
             if not chunk:

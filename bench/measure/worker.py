@@ -8,8 +8,8 @@ Request keys: ``mode`` (``collect``, ``time``, ``p95``, ``p99``, ``peak``, ``rss
 ``alarm_s``, ``duration_s``, ``method``, ``slowdown``; for one side of a pair also ``link`` (a descriptor),
 ``leads`` (whether it begins), ``slowed`` (whether the slowdown is its own) and ``cpu`` (to move to once
 everything is imported).
-Answer: ``{"ok": ...}`` or ``{"error": {"kind", "message"}}``, with ``"partner": true`` where only the other
-side of a pair is to blame.
+Answer: ``{"ok": ...}`` or ``{"error": {"kind", "message", "partner"}}``; ``partner`` is ``ended`` or ``late``
+where the other side of a pair is to blame, null elsewhere.
 """
 
 from __future__ import annotations
@@ -90,8 +90,9 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         import traceback  # noqa: PLC0415  -- 5 ms that a measurement need not wait for
 
         traceback.print_exception(failure.__cause__ or failure)
-        partner = isinstance(failure.__cause__, PartnerLost)
-        return {"error": {"kind": failure.kind.value, "message": str(failure), "partner": partner}}
+        cause = failure.__cause__
+        lost = ("late" if cause.late else "ended") if isinstance(cause, PartnerLost) else None
+        return {"error": {"kind": failure.kind.value, "message": str(failure), "partner": lost}}
     except BenchGuardError as error:
         kind = FailureKind.FOREIGN if isinstance(error, SubjectError) else FailureKind.IMPORT
         return {"error": {"kind": kind.value, "message": str(error)}}

@@ -24,7 +24,7 @@ def work(): return subject.work()
 @benchmark
 def misbehaves(): return subject.misbehave()
 
-@benchmark(timeout=0.4)
+@benchmark(timeout=1)
 def hangs_on_one_side(): return subject.hang()
 
 @benchmark
@@ -125,13 +125,39 @@ def test_the_side_to_blame_is_named_not_the_one_that_lost_its_partner(pair, guil
     assert words in failure.message
 
 
-def test_a_side_that_hangs_ends_the_pair_in_time(pair):
-    executor, specs = pair(head={"hang": "\n    while True: pass"})
+@pytest.mark.parametrize("process", [0, 1])
+@pytest.mark.parametrize("guilty", ["base", "head"])
+def test_a_side_that_hangs_ends_the_pair_in_time_and_is_named(pair, guilty, process):
+    executor, specs = pair(**{guilty: {"hang": "\n    while True: pass"}})
+
+    failure = executor.measure(specs["hangs_on_one_side"], Task("time", process))
+
+    assert isinstance(failure, ProcessFailure)
+    assert (failure.kind, failure.side) == (FailureKind.TIMED_OUT, guilty)
+    assert "@benchmark(timeout=SECONDS)" in failure.message
+
+
+@pytest.mark.parametrize("guilty", ["base", "head"])
+def test_a_side_that_comes_too_late_is_named_not_the_one_that_gave_it_up(pair, guilty):
+    hang = "\n    import time\n    if not hasattr(os, 'slept'): os.slept = time.sleep(1.3)"
+    executor, specs = pair(**{guilty: {"hang": hang}})
 
     failure = executor.measure(specs["hangs_on_one_side"], Task("time", 0))
 
     assert isinstance(failure, ProcessFailure)
-    assert failure.kind is FailureKind.TIMED_OUT
+    assert (failure.kind, failure.side) == (FailureKind.TIMED_OUT, guilty)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("guilty", ["base", "head"])
+def test_a_side_that_dies_is_named_though_its_child_holds_the_link(pair, guilty):
+    hang = "\n    import time\n    if os.fork(): os._exit(7)\n    time.sleep(30)"
+    executor, specs = pair(**{guilty: {"hang": hang}})
+
+    failure = executor.measure(specs["hangs_on_one_side"], Task("time", 0))
+
+    assert isinstance(failure, ProcessFailure)
+    assert failure.side == guilty
 
 
 def test_who_begins_changes_from_pair_to_pair(pair, monkeypatch):
