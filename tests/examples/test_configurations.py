@@ -131,6 +131,28 @@ def test_flag_of(key, value):
     assert compiled(*FLAGS)[key] == value
 
 
+ENDPOINTS = "endpoints/production.yaml"
+
+
+def test_endpoints_are_merged_over_three_layers():
+    endpoints = compiled(ENDPOINTS).section("endpoints")
+    assert len(endpoints) == 12
+    assert endpoints["rome.api"] == {
+        "url": "https://api.rome.eu.example.org:443/",
+        "timeout": 10,
+        "tags": ["eu", "gdpr", "production"],
+        "headers": {"x-consent": "required"},
+        "retries": 3,
+    }
+    assert endpoints["austin.search"] == {
+        "url": "https://search.austin.us.example.com:9200/",
+        "timeout": 20,
+        "tags": ["us", "production"],
+        "headers": {"x-index": "main-us"},
+        "retries": 3,
+    }
+
+
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("names", [LATENCY, LIMITS], ids=["service_latency", "resource_limits"])
 def test_the_whole_output(golden, names, form):

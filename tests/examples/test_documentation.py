@@ -14,7 +14,7 @@ import pytest
 from strataregula.cli.main import main
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = ("service_latency", "resource_limits", "feature_flags")
+EXAMPLES = ("service_latency", "resource_limits", "feature_flags", "endpoints")
 DOCUMENTS = [
     ROOT / "docs" / "language.md",
     ROOT / "docs" / "coming-from-0.3.md",
