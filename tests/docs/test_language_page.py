@@ -5,11 +5,13 @@ from pathlib import Path
 
 import click
 
+from strataregula.answers import Candidate, Explanation
 from strataregula.cli.commands import commands
 from strataregula.core.layers import RESERVED
 from strataregula.core.merging import STRATEGIES
 from strataregula.core.schema import KEYWORDS
 from strataregula.core.settings import SETTINGS
+from strataregula.model import NO_PLACE
 
 PAGE = (Path(__file__).parents[2] / "docs" / "language.md").read_text(encoding="utf-8")
 CONTEXT = click.Context(commands)
@@ -70,3 +72,12 @@ def test_names_settings_strategies_and_keywords_are_those_of_the_program():
         name for cells in rows(section("A schema"), "about") for name in re.findall(r"`(\w+)`", cells[1])
     ]
     assert sorted(keywords) == sorted(KEYWORDS)
+
+
+def test_the_names_of_json_answers_are_those_of_the_program():
+    text = re.search(r"An object of `explain --json` has (.*?)\n\n", PAGE, re.DOTALL)[1]
+    explanation = Explanation("k", found=False)
+    rule = Candidate("k", 1, NO_PLACE, (0, 0, ()))
+    named = re.findall(r"`([a-z_]+)`", text)
+    assert named[: len(explanation.as_dict())] == list(explanation.as_dict())
+    assert set(rule.as_dict()) <= set(named)

@@ -588,6 +588,8 @@ def test_the_same_bytes_under_three_hash_seeds(tmp_path):
     path.write_text(
         EXAMPLE
         + "  'edge.{tokyo,osaka}.{api,web}': 1\n  'edge.{osaka,tokyo}.{web,api}': 2\nother: {edge.x.y: 1, '*.x.*': 1}\n"
+        + "settings: {merge: {more.**: deep, more.*.t: unique}}\n"
+        + "more:\n  '{prefecture}': {t: ['${region}', b], u: '${nope}'}\n  '*o*': {t: [b, c], v: '${edge.osaka.gateway}'}\n"
     )
     outputs = set()
     for seed in ("0", "1", "4242"):

@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strataregula import CompilationError, ConfigCompiler
@@ -264,3 +264,43 @@ def test_any_references_end_in_values_or_diagnostics(rules):
         return
     for key in rules:
         assert result.explain(key).value == result[key]
+
+
+PATTERNS = ["a.{role}", "{prefecture}.api", "*.api", "tokyo.{role}", "**", "tokyo.api", "a.api"]
+VALUES = [
+    {"x": 1, "tags": ["a"]},
+    {"y": {"z": "${role}"}},
+    {"x": "${tokyo.api}"},
+    {"t": "${one}"},
+    "${one}",
+    {"tags": ["a", "b"]},
+]
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(PATTERNS), st.sampled_from(VALUES), st.sampled_from(["", "deep", "replace"])
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+    st.booleans(),
+)
+def test_a_lazy_result_and_a_stream_give_the_same_values(rules, by_path):
+    layers = [
+        {"s": {pattern: {"value": value, **({"merge": merge} if merge else {})}}}
+        for pattern, value, merge in rules
+    ]
+    by_paths = {"settings": {"merge": {"s.**": "deep", "s.*.*.tags": "unique"}}} if by_path else {}
+    base = {"domains": DOMAINS, **by_paths, "s": {"a.{role}": {"x": 0}, "one": 5}}
+    try:
+        full = dict(ConfigCompiler(strict=False).compile(base, *layers))
+    except CompilationError:
+        return
+    lazy = ConfigCompiler(strict=False).compile(base, *layers, lazy=True)
+    assert {key: lazy[key] for key in full} == full
+    streamed = {entry.key: entry.value for entry in ConfigCompiler(strict=False).stream(base, *layers)}
+    assert streamed == full
+    assert list(streamed) == list(full)
