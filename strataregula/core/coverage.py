@@ -219,7 +219,9 @@ class _Division:
 
     def __init__(self, field: Field, template: Template) -> None:
         self._pieces = [
-            (piece, template.factors[piece.factor]) if isinstance(piece, Slot) else (str(piece), None)
+            (piece, template.factors[piece.factor].row_set, template.factors[piece.factor].longest)
+            if isinstance(piece, Slot)
+            else (str(piece), _NO_ROWS, 0)
             for piece in field
         ]
 
@@ -229,22 +231,22 @@ class _Division:
         The places where each piece can begin are carried from left to right, then walked back.
         """
         starts: list[dict[int, int]] = [{0: 0}]
-        for piece, factor in self._pieces:
+        for piece, rows, longest in self._pieces:
             ends: dict[int, int] = {}
             for start in starts[-1]:
-                if factor is None:
-                    if text.startswith(str(piece), start):
+                if isinstance(piece, str):
+                    if text.startswith(piece, start):
                         ends.setdefault(start + len(piece), start)
                     continue
-                for end in range(start + 1, min(start + factor.longest, len(text)) + 1):
-                    if (text[start:end],) in factor.row_set:
+                for end in range(start + 1, min(start + longest, len(text)) + 1):
+                    if (text[start:end],) in rows:
                         ends.setdefault(end, start)
             starts.append(ends)
         if len(text) not in starts[-1]:
             return []
         assignment: _Assignment = {}
         end = len(text)
-        for (piece, _), before in zip(reversed(self._pieces), reversed(starts), strict=False):
+        for (piece, _, _), before in zip(reversed(self._pieces), reversed(starts), strict=False):
             start = before[end]
             if isinstance(piece, Slot):
                 assignment[piece] = text[start:end]

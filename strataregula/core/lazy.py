@@ -201,6 +201,8 @@ class LazySection(Mapping[str, Any]):
         """Return the keys of a rule that others may cover too, None when they are too many to hold."""
         if planned.excluded:
             return None
+        if not rivals:
+            return frozenset()
         disputed: set[str] = set()
         budget = Budget(planned.size)
         try:
@@ -241,8 +243,11 @@ class LazySection(Mapping[str, Any]):
         """Return the numbers of the other rules that may share a key with one."""
         if len(self.rules) == 1:
             return []
+        found = self._index.overlapping(planned.template)
+        if len(found) == 1:
+            return []
         mine = self._ranks[planned.rule.order]
-        return sorted(number for number in self._index.overlapping(planned.template) if number != mine)
+        return sorted(number for number in found if number != mine)
 
     def _settled(self, planned: PlannedRule, disputed: AbstractSet[str]) -> Iterator[tuple[str, PlannedRule]]:
         """Yield the keys of a rule with the rule that wins each; those of earlier rules are left out."""

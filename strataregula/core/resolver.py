@@ -364,9 +364,8 @@ class _Assembly:
 
 def _check_mixtures(template: Template) -> None:
     """Refuse segments of too many values, where each of them is tried against every key."""
-    for field in template.fields:
-        if len(field) < 2:
-            continue
+    alone = not template.written and len(template.slots) < 2
+    for field in [] if alone else [field for field in template.fields if len(field) > 1]:
         size = mixed_values(field, template)
         plain = all(isinstance(piece, str | Slot) for piece in field)
         limit = _MAX_JOINED if plain else MAX_MIXED
@@ -378,9 +377,10 @@ def _check_mixtures(template: Template) -> None:
 
 def _check_divisions(template: Template) -> None:
     """Refuse captures that belong together where a key could be divided in more than one way."""
-    deep = [at for at, field in enumerate(template.fields) if not field]
-    used = [{piece.factor for piece in field if isinstance(piece, Slot)} for field in template.fields]
-    for at in range(deep[0] + 1, deep[-1]) if deep else ():
+    if template.written.count(()) < 2:
+        return
+    used = [{piece.factor for piece in field if isinstance(piece, Slot)} for field in template.written]
+    for at in range(template.written.index(()), len(used) - template.written[::-1].index(())):
         for number in used[at]:
             if sum(number in others for others in used) > 1:
                 name = next(filter(None, template.factors[number].names), "a choice")

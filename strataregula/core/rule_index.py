@@ -63,13 +63,8 @@ class _TrieNode(Generic[T]):
             reached.append(self)
 
     def meeting(self, field: Field, template: Template) -> Iterator[_TrieNode[T]]:
-        """Yield the nodes that a segment of a template may lead to."""
+        """Yield the nodes that a segment of a template, not of fixed text, may lead to."""
         first = field[0]
-        if isinstance(first, str) and len(field) == 1:
-            reached: list[_TrieNode[T]] = []
-            self.step(first, reached)
-            yield from reached
-            return
         head = first if isinstance(first, str) else ""
         if isinstance(first, Slot) and len(field) == 1 and len(self.fixed) > 8:
             values = {row[first.column] for row in template.factors[first.factor].rows}
@@ -116,7 +111,13 @@ class RuleIndex(Generic[T]):
             return list(self._everything())
         nodes = self._closed([self._root])
         for field in fields:
-            nodes = self._closed([child for node in nodes for child in node.meeting(field, template)])
+            reached: list[_TrieNode[T]] = []
+            for node in nodes:
+                if len(field) == 1 and isinstance(field[0], str):
+                    node.step(field[0], reached)
+                else:
+                    reached += node.meeting(field, template)
+            nodes = self._closed(reached)
         return [item for node in nodes for item in node.items]
 
     def _closed(self, nodes: list[_TrieNode[T]]) -> list[_TrieNode[T]]:

@@ -96,7 +96,7 @@ class Factor:
     """The bindings of captures that belong together: one text for each name, each row once.
 
     The name of an alternation is empty; ``values`` is the first column. ``plain`` tells that every text may
-    stand in a key without quotes; no text has more than ``longest`` characters.
+    stand in a key without quotes.
     """
 
     names: tuple[str, ...]
@@ -104,14 +104,12 @@ class Factor:
     row_set: AbstractSet[tuple[str, ...]]
     values: Sequence[str]
     plain: bool
-    longest: int
 
     @classmethod
     def of(cls, names: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Factor:
         """Make a factor, finding out whether it is plain."""
         plain = not any("." in text or text[:1] == '"' for row in rows for text in row)
-        longest = max((len(text) for row in rows for text in row), default=0)
-        return cls(names, rows, frozenset(rows), tuple([row[0] for row in rows]), plain, longest)
+        return cls(names, rows, frozenset(rows), tuple([row[0] for row in rows]), plain)
 
     @classmethod
     def of_numbers(cls, numbers: NumberRange) -> Factor:
@@ -120,7 +118,13 @@ class Factor:
             return cls.of(("",), tuple([(text,) for text in numbers.texts()]))
         texts = NumberTexts(numbers)
         rows = NumberRows(texts)
-        return cls(("",), rows, rows, texts, plain=True, longest=max(len(texts[0]), len(texts[-1])))
+        return cls(("",), rows, rows, texts, plain=True)
+
+    @property
+    def longest(self) -> int:
+        """The number of characters of the longest value."""
+        ends = (self.values[0], self.values[-1]) if len(self.values) > MAX_HELD else self.values
+        return max(map(len, ends), default=0)
 
 
 Block: TypeAlias = tuple[str, Sequence[str], str]
