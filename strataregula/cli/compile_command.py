@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from strataregula.cli.options import compiled_sources, examples, shared_options
+from strataregula.cli.options import compiled_sources, examples, files_read, shared_options
 from strataregula.cli.output import same_file, write_output
 from strataregula.errors import UsageError, visible
 
@@ -56,13 +56,13 @@ def command(
     from strataregula.core.nesting import NestedSections  # noqa: PLC0415  -- keeps --help light
     from strataregula.emit import write  # noqa: PLC0415  -- the encoders cost 20 ms that --help need not pay
 
-    if out is not None and any(same_file(out, file) for file in files):
-        raise UsageError(f"--out {visible(out)} is one of the sources and would be overwritten")
     if nested and stream:
         raise UsageError("--nested needs all keys of a section at once: leave out --stream")
     if nested and format_name not in _NESTING:
         raise UsageError(f"{format_name} is not written nested; choose one of {', '.join(_NESTING)}")
     compiled = compiled_sources(files, lazy=stream)
+    if out is not None and any(same_file(out, file) for file in files_read()):
+        raise UsageError(f"--out {visible(out)} is one of the sources and would be overwritten")
     source = NestedSections(compiled.sections) if nested else compiled
     write_output(out, lambda file: write(source, file, format_name, section))
     return 0

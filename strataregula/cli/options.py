@@ -24,6 +24,7 @@ __all__ = [
     "compiled_sources",
     "debug_option",
     "examples",
+    "files_read",
     "shared_options",
 ]
 
@@ -43,6 +44,7 @@ class Invocation:
     debug: bool = False
     has_run: bool = False
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
 
 
 def examples(*lines: str) -> str:
@@ -141,11 +143,21 @@ def compiled_sources(files: Sequence[str], *, lazy: bool = False) -> CompiledCon
     if "-" in files:
         raise UsageError("standard input is not read; write it to a .yaml or .json file and name that")
     from strataregula.core.compiler import ConfigCompiler  # noqa: PLC0415  -- keeps --help and --version light
+    from strataregula.core.documents import SystemFiles  # noqa: PLC0415
+
+    class Recorded(SystemFiles):
+        """Remembers what was read, also what documents name as layers."""
+
+        def read(self, path: str, limit: int) -> bytes:
+            invocation.read.append(path)
+            return super().read(path, limit)
 
     invocation = click.get_current_context().ensure_object(Invocation)
     invocation.has_run = True
     most = invocation.max_keys
-    compiler = ConfigCompiler(strict=not invocation.lenient, max_keys=most, max_keys_per_rule=most)
+    compiler = ConfigCompiler(
+        strict=not invocation.lenient, files=Recorded(), max_keys=most, max_keys_per_rule=most
+    )
     compiled: CompiledConfig | LazyConfig
     if lazy:
         compiled = compiler.compile(*files, env=invocation.environment, lazy=True)
@@ -153,6 +165,11 @@ def compiled_sources(files: Sequence[str], *, lazy: bool = False) -> CompiledCon
         compiled = compiler.compile(*files, env=invocation.environment)
     invocation.diagnostics += compiled.warnings
     return compiled
+
+
+def files_read() -> Sequence[str]:
+    """Return the paths of every file that went into the compilation."""
+    return click.get_current_context().ensure_object(Invocation).read
 
 
 def chosen_section(name: str | None, known: Sequence[str]) -> str | None:

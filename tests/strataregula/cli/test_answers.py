@@ -166,6 +166,14 @@ def test_a_variable_that_is_not_allowed_is_never_shown(run, monkeypatch):
     assert "secret" not in out + err
 
 
+@pytest.mark.parametrize("target", ["base.yaml", "./base.yaml", "prod.yaml"])
+def test_a_layer_that_a_document_names_is_not_overwritten(run, tmp_path, target):
+    code, _, err = run("compile", "prod.yaml", "--env", "LIMIT", "--out", target)
+    assert code == 2
+    assert "is one of the sources and would be overwritten" in err
+    assert (tmp_path / "base.yaml").read_text() == BASE
+
+
 def test_nested_output(run):
     _, out, _ = run("compile", "base.yaml", "--nested")
     data = json.loads(out)
