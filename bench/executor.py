@@ -62,7 +62,10 @@ class Executor(Protocol):
 
 @dataclass(frozen=True)
 class IsolatedExecutor:
-    """Real workers. ``roots`` binds subjects to folders; ``watch`` names those that are only reported."""
+    """Real workers. ``roots`` binds subjects to folders; ``watch`` names those that are only reported.
+
+    Below ``untouched`` workers write no byte code.
+    """
 
     root: Path
     roots: Mapping[str, str] = field(default_factory=dict)
@@ -71,6 +74,7 @@ class IsolatedExecutor:
     collect_timeout_s: float = 60.0
     environ: Mapping[str, str] | None = None
     python: str = sys.executable
+    untouched: Path | None = None
 
     def collect(self, suites: Sequence[Path]) -> Collection:
         """See :class:`Executor`."""
@@ -126,6 +130,7 @@ class IsolatedExecutor:
         """
         own = () if self.cpu is None else (self.cpu,)
         bound = {"roots": dict(self.roots), "watch": list(self.watch)}
+        bound |= {"untouched": str(self.untouched)} if self.untouched else {}
         whole = {**request, **bound, "alarm_s": timeout_s + ORPHAN_GRACE_S}
         place = Place(self.root, cpus or own, self.python, self.environ)
         return start(place, whole, hash_seed, passed)

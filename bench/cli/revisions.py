@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -55,7 +56,15 @@ def opened_revisions(settings: Settings, ports: Ports, asked: Asked) -> Iterator
             roots = dict.fromkeys(roots, roots[asked.suite_from])
         homes, notices = _homes(settings, ports, asked, trees)
         sides = {
-            name: replace(_real(ports), root=root, watch=(), roots=home.roots, python=home.python)
+            name: replace(
+                _real(ports),
+                root=root,
+                watch=(),
+                roots=home.roots,
+                python=home.python,
+                environ=home.environ,
+                untouched=settings.root,
+            )
             for (name, root), home in zip(roots.items(), homes, strict=True)
         }
         yield (
@@ -93,6 +102,7 @@ class _Home:
 
     roots: Mapping[str, str]
     python: str = sys.executable
+    environ: Mapping[str, str] | None = None
 
 
 def _real(ports: Ports) -> IsolatedExecutor:
@@ -129,7 +139,9 @@ def _installed(subjects: Sequence[str], environment: IsolatedEnvironment) -> _Ho
                 f"the revision's installation brought no {name!r} into {place}",
                 hint="is [tool.bench-guard] subject the import name of what pyproject.toml installs?",
             )
-    return _Home(dict.fromkeys(subjects, str(place)), str(environment.python))
+    # PYTHONPATH stands in front of what was installed, and would be the same on both sides.
+    environ = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
+    return _Home(dict.fromkeys(subjects, str(place)), str(environment.python), environ)
 
 
 def _suites(settings: Settings, root: Path) -> tuple[Path, ...]:

@@ -5,10 +5,22 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
 from bench.subject import SubjectFinder
+
+
+def leave_untouched(folder: Path) -> None:
+    """From now on no byte code is written below ``folder``; what lies there already is used."""
+    write, kept = SourceFileLoader.set_data, folder.resolve()
+
+    def set_data(loader: SourceFileLoader, path: str, data: bytes, **more: int) -> None:
+        if not Path(path).resolve().is_relative_to(kept):
+            write(loader, path, data, **more)
+
+    SourceFileLoader.set_data = set_data  # type: ignore[method-assign,assignment]
 
 
 def load_suite(path: Path) -> ModuleType:

@@ -5,9 +5,9 @@ argument, so nothing that the subject prints can be mistaken for a result.
 
 Request keys: ``mode`` (``collect``, ``time``, ``p95``, ``p99``, ``peak``, ``rss``), ``suite`` (path),
 ``id_path``, ``function``, ``case``, ``roots`` (bound subjects), ``watch`` (unbound subjects to report),
-``alarm_s``, ``duration_s``, ``method``, ``slowdown``; for one side of a pair also ``link`` (a descriptor),
-``leads`` (whether it begins), ``slowed`` (whether the slowdown is its own) and ``cpu`` (to move to once
-everything is imported).
+``untouched`` (a folder to write no byte code to), ``alarm_s``, ``duration_s``, ``method``, ``slowdown``; for
+one side of a pair also ``link`` (a descriptor), ``leads`` (whether it begins), ``slowed`` (whether the
+slowdown is its own) and ``cpu`` (to move to once everything is imported).
 Answer: ``{"ok": ...}`` or ``{"error": {"kind", "message", "partner"}}``; ``partner`` is ``ended`` or ``late``
 where the other side of a pair is to blame, null elsewhere.
 """
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from bench.authoring import ATTRIBUTE, Declaration
 from bench.errors import BenchGuardError, SubjectError
 from bench.measure.link import Link, PartnerLost
-from bench.measure.loading import load_suite
+from bench.measure.loading import leave_untouched, load_suite
 from bench.measure.target import Target, make_target
 from bench.methods import FailureKind, Method
 from bench.subject import bind, prove, whereabouts
@@ -101,6 +101,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 def _serve(request: dict[str, Any]) -> dict[str, Any]:
     roots: dict[str, str] = request.get("roots", {})
     bind(roots)
+    if request.get("untouched"):
+        leave_untouched(Path(request["untouched"]))
     path = Path(request["suite"])
     module = _imported(path)
     if request["mode"] == "collect":

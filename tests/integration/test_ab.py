@@ -176,6 +176,18 @@ def test_suites_inside_the_package_are_each_revisions_own(project, capsys):
     assert (code, peak(report)["verdict"]) == (1, "regressed")
 
 
+def test_no_byte_code_is_left_in_a_tree_that_ignores_nothing(project, monkeypatch):
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    (project.root / ".gitignore").unlink()
+    project.write("benchmarks/bench_shop.py", "from data import N\n" + SUITE)
+    project.write("benchmarks/data.py", "N = 1\n")
+    project.allocates(1_000_000).commit("v1")
+
+    assert project.ab("--base", "v1")[0] == 0
+    assert project.git("status", "--porcelain") == ""
+    assert not list(project.root.rglob("__pycache__"))
+
+
 def test_time_is_measured_by_pairs(project):
     project.write("shop.py", "def work(): return sum(range(2_000))\n")
     project.commit("v1")
