@@ -220,7 +220,9 @@ class _Reader:
                 self.log.report("layer-path", message, place, hint="write base.yaml or ../shared/base.yaml")
                 continue
             path = os.path.normpath(os.path.join(folder, text))  # noqa: PTH118 - a text, as it was written
-            matches = self.files.matching(path) if _MAGIC.search(path) else [path]
+            matches = [path]
+            if _MAGIC.search(path):
+                matches = [match for match in self.files.matching(path) if match not in self.open]
             if not matches:
                 message = f"no {', '.join(_SUFFIXES)} file matches the layer {text!r}"
                 self.log.report("unreadable", message, place, hint="check the path")

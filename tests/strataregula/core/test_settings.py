@@ -71,6 +71,11 @@ def test_a_folder_is_one_layer_and_may_be_named():
     assert [code for code, _, _ in problems(files)] == ["conflict"]
 
 
+def test_a_glob_leaves_out_the_document_that_names_it():
+    files = {"conf/a.yaml": "s: {a: 1, b: 1}", "conf/main.yaml": "layers: ['*.yaml']\ns: {b: 2}"}
+    assert dict(compile_files(files)) == {"a": 1, "b": 2}
+
+
 def test_a_layer_that_is_named_twice_counts_where_it_was_first():
     files = {
         "common.yaml": "s: {a: 1, b: 1}",
