@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from bench import gitref
@@ -21,9 +22,11 @@ from bench.model import Side
 from bench.pairs import PairedExecutor
 from bench.revisions import Revisions
 from bench.settings import Settings
+from bench.subject import locate
 from bench.worktrees import Worktrees, open_worktrees
 
 _NAMED = 5
+_BUILD = "--isolated builds either side"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ def _homes(
     """Either side's tree, or the environment that it was installed into; and what differs besides."""
     if not asked.isolated:
         in_base, in_head = (subject_roots(settings, tree) for tree in (trees.base, trees.head))
-        return (_Home(in_base), _Home(in_head)), ()
+        return (_Home(in_base), _Home(in_head)), tuple(_left_behind(settings, trees))
     base, head = (
         environment_for(tree, ports.progress.say, cache=trees.cache, extras=asked.extras)
         for tree in (trees.base, trees.head)
@@ -129,6 +132,17 @@ def _homes(
     )
     homes = (_installed(settings.subject, base), _installed(settings.subject, head))
     return homes, (notice,) if differences else ()
+
+
+def _left_behind(settings: Settings, trees: Worktrees) -> Iterator[str]:
+    """Say which compiled modules are not in the revisions: Python code may stand in for them in silence."""
+    for name in settings.subject:
+        with suppress(SubjectError):
+            built = (locate(name, settings.root) / name).rglob(f"*{EXTENSION_SUFFIXES[-1]}")
+            inside = (path.relative_to(settings.root) for path in built)
+            first = next((path for path in inside if not (trees.head / path).exists()), None)
+            if first is not None:
+                yield f"{first}, built in the working tree, is in no revision: both sides ran without it; {_BUILD}"
 
 
 def _installed(subjects: Sequence[str], environment: IsolatedEnvironment) -> _Home:

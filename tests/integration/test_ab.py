@@ -188,6 +188,17 @@ def test_no_byte_code_is_left_in_a_tree_that_ignores_nothing(project, monkeypatc
     assert not list(project.root.rglob("__pycache__"))
 
 
+def test_compiled_modules_that_no_revision_holds_are_named(project):
+    project.write("shop/__init__.py", SHOP.format(size=1_000_000))
+    project.write(".gitignore", "reports/\n__pycache__/\n*.so\n")
+    project.commit("v1").write("shop/_fast.abi3.so", "")
+
+    _, report = project.ab("--base", "v1")
+
+    (notice,) = [text for text in report["host"]["notices"] if "_fast.abi3.so" in text]
+    assert "--isolated" in notice
+
+
 def test_time_is_measured_by_pairs(project):
     project.write("shop.py", "def work(): return sum(range(2_000))\n")
     project.commit("v1")
