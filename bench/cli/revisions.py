@@ -142,7 +142,7 @@ def _left_behind(settings: Settings, trees: Worktrees) -> Iterator[str]:
             inside = (path.relative_to(settings.root) for path in built)
             first = next((path for path in inside if not (trees.head / path).exists()), None)
             if first is not None:
-                yield f"{first}, built in the working tree, is in no revision: both sides ran without it; {_BUILD}"
+                yield f"{first}, built in the working tree, is in no revision: both sides lack it; {_BUILD}"
 
 
 def _installed(subjects: Sequence[str], environment: IsolatedEnvironment) -> _Home:
