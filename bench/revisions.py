@@ -173,12 +173,17 @@ class _Study:
     def _failure(self, spec: BenchmarkSpec) -> ProcessFailure | None:
         """What went wrong on the head; a base that fails only makes the benchmark new."""
         failures = (session.failures.get(spec.id) for session in (self.pairs, self.head))
-        return next((failure for failure in failures if failure and not _only_the_base_fails(failure)), None)
+        return next((failure for failure in failures if failure and not self._base_cannot(failure)), None)
+
+    def _base_cannot(self, failure: ProcessFailure) -> bool:
+        """Whether the base is not able to run the benchmark: not where a pair of it was measured before."""
+        could = bool(self.pairs.runs.get((failure.benchmark, failure.metric)))
+        return failure.side == "base" and failure.kind is not FailureKind.FOREIGN and not could
 
     def _reason(self, spec: BenchmarkSpec) -> str | None:
         """Why the base is no partner for this benchmark; None when it is one."""
         failure = self.pairs.failures.get(spec.id)
-        if failure is not None and _only_the_base_fails(failure):
+        if failure is not None and self._base_cannot(failure):
             return f"fails {failure.message}"
         partner = self._there.get(spec.id)
         if partner is None:
@@ -253,10 +258,6 @@ class _Study:
             if spec.id not in here and spec.path not in broken and chosen(spec.id):
                 metric = self.settings.metrics[0] if self.settings.metrics else "time"
                 yield Comparison(spec.id, metric, "", Verdict.MISSING, note=_ONLY_BASE, path=spec.path)
-
-
-def _only_the_base_fails(failure: ProcessFailure) -> bool:
-    return failure.side == "base" and failure.kind is not FailureKind.FOREIGN
 
 
 def _entry(spec: BenchmarkSpec, metric: str, record: MetricRecord) -> BaselineEntry:

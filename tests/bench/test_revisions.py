@@ -48,6 +48,7 @@ class World:
         self.seconds = {}
         self.peaks = {"base": {}, "head": {}}
         self.failing = {}
+        self.fails_from = 0
         self.files = FILES
         self.head = FakeExecutor(head, self.alone("head"))
         self.base = FakeExecutor(head if base is None else base, self.alone("base"), base_problems)
@@ -78,7 +79,7 @@ class World:
 
     def pair(self, spec, task):
         for side in ("base", "head"):
-            if (side, spec.function) in self.failing:
+            if (side, spec.function) in self.failing and task.process >= self.fails_from:
                 return self.failure(spec, task, side)
         if task.metric in {"peak", "rss"}:
             return self.alone("head")(spec, task)
@@ -187,6 +188,15 @@ class TestWhatOneSideDoesNotHave:
         assert {row.verdict for row in report.comparisons} == {Verdict.NEW}
         assert "no module shop.fast" in rows(report)["alpha", "time"].note
         assert rows(report)["alpha", "time"].head is not None
+
+    def test_a_base_that_fails_after_some_pairs_is_a_failure_and_not_a_new_benchmark(self, settings):
+        world = World()
+        world.failing["base", "alpha"], world.fails_from = "no answer", 3
+
+        report = world.compare(settings)
+
+        assert (rows(report)["alpha", "time"].verdict, report.exit_code) == (Verdict.FAILED, 4)
+        assert "on the base" in rows(report)["alpha", "time"].note
 
     def test_nothing_that_runs_on_both_sides_is_no_pass(self, settings):
         report = World(base=[]).compare(settings)
