@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from math import prod
 from typing import Final
 
 from strataregula.core.coverage import Coverage
@@ -140,12 +141,25 @@ class _Overlap:
         if len(factor.rows) <= MAX_HELD:
             self.budget.spend(len(factor.rows) // 8)
             return tuple(row for row in factor.rows if self.fits(their, _filled(field, row)))
-        if len(other) > 1 or not isinstance(other[0], str) or len(factor.names) > 1:
+        slots = sum(isinstance(piece, Slot) for piece in field)
+        if slots > 1 or len(factor.names) > 1 or not _few_texts(other, self.test.template):
             return None
         at = next(index for index, piece in enumerate(field) if isinstance(piece, Slot))
         head, tail = "".join(map(str, field[:at])), "".join(map(str, field[at + 1 :]))
-        row = (other[0][len(head) : len(other[0]) - len(tail)],)
-        return (row,) if row in factor.row_set and _filled(field, row) == other[0] else ()
+        rows = {
+            text: (text[len(head) : len(text) - len(tail)],) for text in self.test.template.texts_of(their)
+        }
+        self.budget.spend(len(rows))
+        return tuple(
+            row for text, row in rows.items() if row in factor.row_set and _filled(field, row) == text
+        )
+
+
+def _few_texts(field: Field, template: Template) -> bool:
+    """Tell whether a segment stands for few enough texts to look at each."""
+    slots = {piece.factor for piece in field if isinstance(piece, Slot)}
+    fixed = all(isinstance(piece, str | Slot) for piece in field)
+    return fixed and prod(len(template.factors[number].rows) for number in slots) <= MAX_HELD
 
 
 def _lone_factor(field: Field) -> int | None:
