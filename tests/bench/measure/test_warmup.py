@@ -35,12 +35,27 @@ def test_the_cap_ends_a_warm_up_of_slow_calls():
     assert warmup.warm_up(target, min_s=0.0, max_s=0.0).calls == 1
 
 
-def test_bursts_of_short_calls_grow():
-    target = CountingTarget()
+class InstantTarget(CountingTarget):
+    """Every burst takes a microsecond, however busy the host is."""
 
-    warmup.warm_up(target, min_s=0.01)
+    def block(self, count, timer=time.perf_counter):
+        super().block(count, timer)
+        return 1e-6
 
-    assert target.bursts[:4] == [1, 2, 4, 8]
+
+def test_bursts_of_short_calls_grow_and_end_with_the_number_asked_for():
+    target = InstantTarget()
+
+    warm = warmup.warm_up_like(target, 100)
+
+    assert target.bursts == [1, 2, 4, 8, 16, 32, 37]
+    assert warm.calls == 100
+
+
+def test_a_partner_that_is_much_slower_stops_at_the_cap_but_makes_five_calls():
+    target = CountingTarget(lambda: time.sleep(0.001))
+
+    assert warmup.warm_up_like(target, 1_000_000, max_s=0.0).calls >= 5
 
 
 def test_a_call_that_sleeps_waits_and_one_that_computes_does_not():
