@@ -144,11 +144,19 @@ def captured(parts: Parts, text: str) -> list[tuple[str, str]]:
         ends = {end} if isinstance(part, Capture) else ends
         for atom in reversed(group):
             reached.pop()
-            ends = {start for start in reached[-1] if _ends(atom, text, {start}) & ends}
+            ends = _starts(atom, text, reached[-1], ends)
         if isinstance(part, Capture):
             ends = {min(ends)}
             taken.append((part.name, text[min(ends) : end]))
     return taken[::-1]
+
+
+def _starts(part: Part, text: str, starts: set[int], ends: set[int]) -> set[int]:
+    """Return those of ``starts`` from which a part can reach one of ``ends``."""
+    if isinstance(part, Star):
+        last = max(ends)
+        return {start for start in starts if start <= last}
+    return {start for start in starts if _ends(part, text, {start}) & ends}
 
 
 def bound(pattern: Pattern, texts: Sequence[str]) -> dict[str, str] | None:
