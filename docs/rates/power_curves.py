@@ -149,6 +149,7 @@ def counted(tally: replay.Tally) -> Row:
         "trials": tally.trials,
         **{verdict.value: hits for verdict, hits in sorted(tally.verdicts.items())},
         "covered": tally.covered,
+        "crowded": tally.crowded,
         "processes": tally.processes,
         "not_gated": tally.not_gated,
         "runs": tally.runs,

@@ -39,6 +39,9 @@ TRIALS = int(os.environ.get("QUALITY_TRIALS", "200"))
 """Comparisons a cell. Few in the ordinary run; ``QUALITY_TRIALS=20000``, as ``tox run -e quality`` sets it,
 for the rates of the documentation."""
 
+CROWDED = "something else ran on the CPU"
+"""What the note of a comparison says that would be red, had its processes not had to share their CPU."""
+
 _FOLDER = Path("/nowhere")
 SETTINGS = Settings(_FOLDER, (), _FOLDER, _FOLDER, metrics=("time",), budget=math.inf)
 
@@ -58,6 +61,7 @@ class Tally:
     verdicts: Counter = field(default_factory=Counter)
     processes: int = 0
     covered: int = 0
+    crowded: int = 0
     not_gated: int = 0
     runs: int = 0
     red_runs: int = 0
@@ -74,6 +78,10 @@ class Tally:
         """Exact 95 % interval (Clopper-Pearson) of the verdict's share."""
         return binomial_interval(self.verdicts[verdict], self.trials)
 
+    def caught(self) -> tuple[float, float]:
+        """The same of red, among the comparisons that no stranger on the CPU kept from a verdict."""
+        return binomial_interval(self.verdicts[Verdict.REGRESSED], self.trials - self.crowded)
+
     def coverage(self) -> tuple[float, float]:
         """The same of the comparisons whose own interval held the truth when they stopped."""
         return binomial_interval(self.covered, self.trials)
@@ -82,6 +90,7 @@ class Tally:
         self.verdicts[decision.verdict] += 1
         self.by_workload[workload, decision.verdict] += 1
         self.processes += decision.counts[1]
+        self.crowded += decision.verdict is Verdict.UNDECIDED and CROWDED in (decision.note or "")
         low, high = decision.interval
         self.covered += low <= math.log1p(slowdown) <= high
 
