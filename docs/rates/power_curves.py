@@ -291,10 +291,10 @@ def panel(axis: Any, title: str, curves: Mapping[str, Sequence[Sequence[float]]]
     axis.set_facecolor(PAPER)
     axis.set_title(title, color=INK, fontsize=10, loc="left")
     axis.axvline(10, color=GREY, linewidth=0.8, linestyle=(0, (2, 2)))
-    axis.text(10.4, 6, "tolerance 10 %", color=GREY, fontsize=8)
+    axis.text(9.6, 88, "tolerance", color=GREY, fontsize=8, ha="right")
     for name, points in curves.items():
-        kind = name.split(": ", 1)[1]
-        colour = COLOURS[kind.split(",")[0]]
+        kind = name.split(": ", 1)[1].split(",")[0]
+        colour = COLOURS[kind]
         slowdowns = [100 * point[0] for point in points]
         red = [100 * point[1] / point[3] for point in points]
         undecided = [100 * point[2] / point[3] for point in points]
