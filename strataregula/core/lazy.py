@@ -30,6 +30,7 @@ __all__ = ["LazySection"]
 _COUNTED: Final = 1_000_000
 _NEAR_RULES: Final = 20
 _NEAR_VALUES: Final = 2_000
+_NEAR_KEYS: Final = 200
 _FEW: Final = 8
 _HELD: Final = 10_000
 
@@ -330,7 +331,13 @@ class LazySection(Mapping[str, Any]):
         )
         guesses = (_guess(self.rules[number].template, segments) for _, number in best[:_NEAR_RULES])
         found = [guess for guess in dict.fromkeys(guesses) if guess and guess in self]
-        return closest(key, found or list(islice(self, _NEAR_VALUES)))
+        return closest(key, found or list(islice(self._first_keys(), _NEAR_VALUES)))
+
+    def _first_keys(self) -> Iterator[str]:
+        """Yield the first keys of each rule; walking on could take for ever where most are removed."""
+        for planned in self.plan.rules:
+            if not planned.template.selects:
+                yield from (key for key in islice(planned.template.iter_keys(), _NEAR_KEYS) if key in self)
 
 
 def _guess(template: Template, segments: tuple[str, ...]) -> str:

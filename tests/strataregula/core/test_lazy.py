@@ -217,3 +217,21 @@ def test_a_place_is_where_the_rule_stands(tmp_path):
     path = tmp_path / "a.yaml"
     path.write_text("domains: {d: [x]}\ns:\n  k.{d}: 1\n", encoding="utf-8")
     assert lazy(path).explain("k.x").place == Place(str(path), 3, 3)
+
+
+def test_keys_like_an_absent_one_are_not_looked_for_for_ever():
+    compiled = lazy(
+        {
+            "s": {
+                "{1..99999999999}": 1,
+                "!*": {"value": None, "priority": 1},
+                "{1..9}": {"value": 2, "priority": 2},
+            }
+        }
+    )
+    with pytest.raises(MissingKey) as caught:
+        compiled["x"]
+    assert caught.value.near == ()
+    assert compiled["7"] == 2
+    assert "10" not in compiled
+    assert lazy({"s": {"{1..99999999999}x": 1}}).near("1xy")[0] == "1x"
