@@ -132,3 +132,27 @@ def test_a_segment_of_many_independent_values_is_divided(pattern, fits, fails):
 def test_a_segment_of_too_many_values_that_belong_together_is_refused():
     with pytest.raises(CompilationError, match="belong together"):
         PatternExpander({"d": [f"v{number}" for number in range(2_000)]}).plan({"{d}-{1..90}.{d}": 1})
+
+
+@pytest.mark.parametrize(
+    ("maker", "other", "size"),
+    [
+        ("n{1..200000}.{role}", "n{5,7,x}.x", 2),
+        ("n{1..200000}.{role}", "n{199999..200002}.{role}", 6),
+        ("n{1..200000}.{role}", "n200001.x", 0),
+        ("n{1..200000}.{role}", "x7.x", 0),
+        ("n{1..200000}.{role}", "n7*.x", 200_000),
+        ("n{1..200000}.{role}", "**.y", 200_000),
+        ("{role}{1..200000}.x", "x7.x", 600_000),
+        ("{role}{zone}.x", "xn.x", 6),
+    ],
+)
+def test_long_ranges_are_narrowed_from_the_side_of_few_texts(maker, other, size):
+    made = list(narrowed(template(maker), Coverage(template(other)), Budget(10**6)))
+    assert sum(one.size for one in made) == size
+
+
+def test_too_many_ways_to_stand_beside_each_other_end_the_search():
+    deep = ".".join(["**", "?"] * 12)
+    with pytest.raises(BudgetSpentError):
+        list(narrowed(template(".".join(["{role}"] * 30)), Coverage(template(deep)), Budget(10**6)))
