@@ -239,6 +239,14 @@ def test_a_second_mode_is_how_the_benchmark_behaves_and_not_a_disturbance():
     assert disturbed([0.0] * 14 + [0.3] * 6, 0.10) == ()
 
 
+def test_values_that_spread_even_without_the_farthest_were_not_disturbed_but_are_like_that():
+    wild = [0.0] * 16 + [0.3, -0.25, 0.2, 0.4]
+    two_strays = [0.0] * 18 + [0.12, 0.4]
+
+    assert disturbed(wild, 0.10) == ()
+    assert disturbed(two_strays, 0.10) == (18, 19)
+
+
 def test_readings_within_half_the_tolerance_are_never_called_disturbed():
     assert disturbed([0.0] * 19 + [0.04], 0.10) == ()
 
