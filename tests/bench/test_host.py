@@ -39,7 +39,8 @@ def test_variation_is_that_of_medians_of_ten_blocks():
 
 
 @pytest.mark.parametrize(
-    ("after", "words"), [(1.18, "became 18 % slower"), (0.8, "became 25 % faster"), (1.08, None), (0.93, None)]
+    ("after", "words"),
+    [(1.18, "became 18 % slower"), (0.8, "became 25 % faster"), (1.08, None), (0.93, None)],
 )
 def test_a_shift_of_the_whole_run_is_said(after, words):
     notices = diagnose([run([speed] * 10) for speed in (1.0, 1.0, 1.0, 1.0, after, after)]).notices
