@@ -102,8 +102,8 @@ def passing_notices(before: Counters, after: Counters) -> Iterator[str]:
     stolen = (after.steal - before.steal) / total if total > 0 else 0.0
     if stolen > STEAL_SHARE:
         yield (
-            f"the hypervisor gave {stolen * 100:.0f} % of the CPU time to other guests: use a dedicated host, "
-            "or run again at a quieter hour"
+            f"the hypervisor gave {stolen * 100:.0f} % of the CPU time to other guests: "
+            "use a dedicated host, or run again at a quieter hour"
         )
     if after.swapped > before.swapped:
         pages = after.swapped - before.swapped

@@ -117,7 +117,7 @@ def disturbed(values: Sequence[float], tolerance: float) -> tuple[int, ...]:
     alone made a baseline of 20 useless; a test suite running beside the recording put 3 of 20 there. At most
     a quarter of the processes counts as disturbed, and none where the values spread by more than half the
     tolerance even without the farthest: that is how the benchmark behaves. Replacing strays made one baseline
-    in fifteen of memory-bound code look calm enough to gate, and those were the only false alarms of a replay.
+    in fifteen of memory-bound code look calm enough to gate: the only false alarms of a replay.
     """
     centre = median(values)
     rest = sorted(values, key=lambda value: abs(value - centre))[:-1]

@@ -14,7 +14,13 @@ from bench import gitref
 from bench.cli.wiring import subject_roots
 from bench.discovery import find_suites
 from bench.environments import IsolatedEnvironment, environment_for, package_differences
-from bench.errors import BenchGuardError, ConfigurationError, DiscoveryError, SubjectError
+from bench.errors import (
+    BenchGuardError,
+    ConfigurationError,
+    DiscoveryError,
+    SubjectError,
+    SubjectNotFoundError,
+)
 from bench.executor import IsolatedExecutor
 from bench.gitref import Revision
 from bench.guard import Ports
@@ -143,6 +149,16 @@ def _left_behind(settings: Settings, trees: Worktrees) -> Iterator[str]:
             first = next((path for path in inside if not (trees.head / path).exists()), None)
             if first is not None:
                 yield f"{first}, built in the working tree, is in no revision: both sides lack it; {_BUILD}"
+
+
+def _rooted(settings: Settings, tree: Path, name: str) -> Mapping[str, str]:
+    try:
+        return subject_roots(settings, tree)
+    except SubjectNotFoundError as error:
+        raise SubjectNotFoundError(
+            f"{name} has no package {' or '.join(map(repr, settings.subject))}, so there is nothing to compare",
+            hint="name a revision that holds it; --isolated installs what its pyproject.toml packages",
+        ) from error
 
 
 def _installed(subjects: Sequence[str], environment: IsolatedEnvironment) -> _Home:

@@ -40,7 +40,7 @@ HERE = Path(__file__).resolve().parent
 GROUP = 7
 SLOWDOWNS = (0.0, 0.15, 0.20)
 PLUS_20_OF = 7
-"""Every baseline meets identical code once, and one slower head: 20 % slower for 3 in 7 baselines, else 15 %."""
+"""Every baseline meets identical code once, and one slower head: 20 % for 3 in 7 baselines, else 15 %."""
 TOLERANCE = 0.10
 
 
