@@ -156,7 +156,7 @@ def _rooted(settings: Settings, tree: Path, name: str) -> Mapping[str, str]:
         return subject_roots(settings, tree)
     except SubjectNotFoundError as error:
         raise SubjectNotFoundError(
-            f"{name} has no package {' or '.join(map(repr, settings.subject))}, so there is nothing to compare",
+            f"{name} has no package {' or '.join(map(repr, settings.subject))}: there is nothing to compare",
             hint="name a revision that holds it; --isolated installs what its pyproject.toml packages",
         ) from error
 
