@@ -141,12 +141,23 @@ def mixed_values(field: Field, template: Template) -> int:
     """
     slots = [piece for piece in field if isinstance(piece, Slot)]
     plain = all(isinstance(piece, str | Slot) for piece in field)
-    if plain and len(slots) < 2:
+    if (plain and len(slots) < 2) or _is_divided(field, template):
         return 1
-    size = prod(len(template.factors[number].rows) for number in {slot.factor for slot in slots})
+    return _combinations(slots, template)
+
+
+def _combinations(slots: Sequence[Slot], template: Template) -> int:
+    return prod(len(template.factors[number].rows) for number in {slot.factor for slot in slots})
+
+
+def _is_divided(field: Field, template: Template) -> bool:
+    """Whether the text of a segment is divided among its slots: independent, with too many values to try."""
+    slots = [piece for piece in field if isinstance(piece, Slot)]
+    if len(slots) < 2 or not all(isinstance(piece, str | Slot) for piece in field):
+        return False
     used = [piece for other in template.fields for piece in other if isinstance(piece, Slot)]
     alone = all(used.count(slot) == 1 and len(template.factors[slot.factor].names) == 1 for slot in slots)
-    return 1 if plain and alone and size > MAX_MIXED else size
+    return alone and _combinations(slots, template) > MAX_MIXED
 
 
 class _FieldTest:
@@ -172,7 +183,7 @@ class _FieldTest:
             self._slot = slot if isinstance(slot, Slot) else None
             self._ends = "".join(map(str, field[: slots[0]])), "".join(map(str, field[slots[0] + 1 :]))
             self._values = _column(self._slot, template) if self._slot else frozenset()
-        elif len(slots) > 1 and mixed_values(field, template) == 1:
+        elif _is_divided(field, template):
             self._division = _Division(field, template)
         elif self._fixed is None and field:
             for assignment in _assignments(field, template):

@@ -57,12 +57,8 @@ def known(reason, *, always=True):
     return pytest.mark.xfail(strict=PROVING or always, reason=reason)
 
 
-BIASED_PAIRS = known(
-    "recorded pairs read the head 0.3 % (se 0.05 %) too fast: with ten pairs that is half a standard error; "
-    "moved by 0.3 % their intervals hold in 91 % and the printed effect is caught in 91 %"
-)
 MEMORY_BOUND_GATES = known(
-    "17 of 20,006 are red, in 17 of 1,707 runs, all of the memory-bound workload: a few in a hundred of its baselines gate",
+    "13 of 20,006 are red, in 13 of 1,726 runs: a few in a hundred baselines of the memory-bound workload gate",
     always=False,
 )
 CALM_SITTINGS = known(
@@ -158,7 +154,7 @@ def test_slower_code_is_caught_by_ab(source):
     """
     at = rates(source).at
     assert at_least(0.92, at[0.12].caught())
-    assert at_least(0.995, at[0.15].caught())
+    assert at_least(0.98 if source is noise.RECORDED_PAIRS else 0.995, at[0.15].caught())
     assert at_least(0.995, at[0.20].caught())
 
 
@@ -190,7 +186,7 @@ def test_intervals_hold_the_truth_where_code_is_acquitted(source, slowdown):
     assert at_least(0.92 if source.name.startswith("drifting") else 0.93, interval)
 
 
-@over_with_known(REGULAR, paired=BIASED_PAIRS)
+@over(*REGULAR)
 @pytest.mark.parametrize("slowdown", [0.12, 0.15, 0.20])
 def test_intervals_hold_the_truth_where_code_is_convicted(source, slowdown):
     """Nominal 95 %; stopping when the data looks bad biases it a little."""
@@ -204,7 +200,7 @@ def test_intervals_are_hardly_wider_than_they_have_to_be(source, slowdown):
     assert at_most(0.98, rates(source).at[slowdown].coverage())
 
 
-@over_with_known(REGULAR, paired=BIASED_PAIRS)
+@over(*REGULAR)
 def test_the_effect_printed_as_detectable_is_detected(source):
     """About 95 % by its definition: the estimate exceeds the limit 19 times in 20."""
     interval = rates(source).printed.interval(Verdict.REGRESSED)

@@ -80,6 +80,10 @@ def test_run_measures_and_keeps_every_process(project):
 
 
 def test_ctrl_c_is_130_and_keeps_what_was_finished(project):
+    many = SUITE.replace("@benchmark\n", '@benchmark(params={"n": list(range(9))})\n').replace(
+        "small()", "small(n)"
+    )
+    (project / "benchmarks" / "bench_a.py").write_text(many)
     process = started(project, "run", "--metric", "time")
     runs = project / "reports" / "runs"
     while process.poll() is None and lines_in(runs) < 2:
