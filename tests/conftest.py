@@ -1,8 +1,14 @@
-"""Fixtures for both packages: comparison with golden files."""
+"""Comparison with golden files, and property tests that try the same examples every time."""
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("seeded", derandomize=True)
+settings.register_profile("searching", derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "seeded"))
 
 GOLDEN = Path(__file__).parent / "golden"
 
