@@ -217,7 +217,7 @@ class _Reader:
         for text, place in read_texts(node, file, "layers", "[base.yaml, regions/*.yaml]", self.log):
             if os.path.isabs(text) or not text:  # noqa: PTH117 - a text, as it was written
                 message = f"the layer {text!r} is no path relative to this document"
-                self.log.report("layer-path", message, place, hint="write base.yaml or ../shared/base.yaml")
+                self.log.report("layer-path", message, place, hint="write base.yaml or ../common/base.yaml")
                 continue
             path = os.path.normpath(os.path.join(folder, text))  # noqa: PTH118 - a text, as it was written
             matches = [path]
