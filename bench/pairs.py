@@ -68,7 +68,7 @@ class PairedExecutor:
                 workers.append(side.start(request, seed, timeout, [link.fileno()], _anywhere(side.cpu)))
                 link.close()  # the worker holds it now; where a worker dies, its partner must hear of it
             base, head = hear_out(workers, timeout)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: no worker may outlive its pair
             for worker in workers:
                 with suppress(OSError):
                     end(worker)
