@@ -1,5 +1,6 @@
 """The command line as a user starts it: a process, a project on disk, real workers."""
 
+import functools
 import json
 import os
 import signal
@@ -44,7 +45,10 @@ def started(project, *arguments, script=False, env=None, **options):
     console_script = [str(Path(sysconfig.get_path("scripts")) / "bench-guard")]
     command = console_script if script else [sys.executable, "-P", "-m", "bench.cli.main"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    return subprocess.Popen([*command, *arguments], cwd=project, env=env or environment(), text=True, **pipes)
+    # A shell that runs the tests in the background has SIGINT ignored, and children inherit that.
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    where = {"cwd": project, "env": env or environment(), "preexec_fn": heard}
+    return subprocess.Popen([*command, *arguments], text=True, **where, **pipes)
 
 
 def finished(project, *arguments, **options):
