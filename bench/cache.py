@@ -85,7 +85,7 @@ def take_lock(path: Path, *, wait: bool = False, create: bool = True) -> int | N
         except BlockingIOError:
             os.close(descriptor)
             return None
-        except BaseException:
+        except BaseException:  # Ctrl-C too: a lock that nobody knows of would be held until the end
             os.close(descriptor)
             raise
         os.close(descriptor)

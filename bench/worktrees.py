@@ -115,7 +115,7 @@ def _begin(repository: Repository, place: Path) -> _Stay:
             stay = _Stay(repository, place, token, lock)
             try:
                 os.write(lock, os.fsencode(repository.common))
-            except BaseException:
+            except BaseException:  # Ctrl-C too: the lock must not look like that of a living run
                 stay.release()
                 raise
             return stay
